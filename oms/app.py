@@ -1,0 +1,229 @@
+"""Wiring: one engine from one configuration. Nothing imports this but the command line and tests.
+
+The order of a start: the journal's writer (it locks the directory and repairs a torn tail), recovery, the events that the crash cut
+off, a new `EngineStarted`, changed reference data; then the FIX sessions with their numbers and messages put back; last, the door opens.
+The order of a stop: the door closes, sessions log out, the outbox is flushed, a snapshot is taken, the journal is closed.
+"""
+
+import asyncio
+import logging
+import os
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import uvloop
+
+from oms import __version__, reference
+from oms.config import Config, ConfigError, address, relative_to
+from oms.core import events as ev
+from oms.fix.application import Application
+from oms.fix.door import Door, Watch, descriptor_with_peer, free_port
+from oms.fix.sessions import Section, Sessions, SettingsError, read_settings, session_key
+from oms.journal.writer import JournalWriter
+from oms.kernel import Kernel
+from oms.loop import TurnLoop
+from oms.operator import OperatorSocket
+from oms.paper import NAME as PAPER
+from oms.paper import PaperVenue
+from oms.recovery import recover_directory, sent_messages, take_snapshot
+
+log = logging.getLogger("oms")
+
+_LOGOUT_S = 2.0
+
+
+class Engine:
+    """One engine, started by the constructor. Drive it with `turn()`, or run it whole with `run_engine`."""
+
+    def __init__(self, config: Config) -> None:
+        self.config = config
+        self.clients, self.venues = _sessions_of(config)
+        host, port = address(Path(config.path), "listen", config.fix.listen)
+        defined = reference.definitions(config, time.time_ns())
+        venue_names = [section["TargetCompID"] for section in self.venues]
+        for name in {config.engine.venue, *config.venues.values()}:
+            if name not in (PAPER, *venue_names):
+                raise ConfigError(
+                    f"{config.path}: orders are to go to venue {name!r}, which is neither 'paper' nor a session of [fix] venues"
+                )
+        self.directory = Path(config.files.journal)
+        self.journal = JournalWriter.open(
+            self.directory, segment_bytes=config.files.segment_mib << 20, durability=config.engine.durability
+        )
+        try:
+            self._start(defined, venue_names, host, port)
+        except BaseException:
+            self.journal.close()
+            raise
+
+    def _start(self, defined: list[ev.Event], venue_names: list[str], host: str, port: int) -> None:
+        names = [*venue_names, PAPER]
+        timed = recover_directory(self.directory, names, [PAPER], self.journal.next_seq - 1)
+        found = timed.recovered
+        for event in found.missing:
+            self.journal.append(ev.encode(event))
+        self.recovery = timed
+        self.kernel = kernel = Kernel(found.state, found.ledger, self.journal, names, found.outbox)
+        kernel.record(ev.EngineStarted(time.time_ns(), __version__, os.getpid(), self.journal.epoch))
+        for event in reference.changes(kernel.state, defined):
+            kernel.record(event)
+        kernel.commit()
+
+        self.watch = Watch()
+        keys = {session_key(s): s["TargetCompID"] for s in (*self.clients, *self.venues)}
+        self.application = Application(kernel, keys, self.config.engine.durability == "machine")
+        inner_port = free_port()
+        accepted = [{**s, "SocketAcceptPort": str(inner_port)} for s in self.clients]
+        self.sessions = Sessions(self.application, accepted, self.venues)
+        self._refill()
+        self.sessions.poll()
+        self.door: Door | None = None
+        if self.clients:
+            allowed = frozenset((s["BeginString"], s["TargetCompID"], s["SenderCompID"]) for s in self.clients)
+            self.door = Door((host, port), allowed, self.sessions.poll_clients, inner_port, self.watch.add)
+        self.operator = OperatorSocket(
+            Path(self.config.files.operator_socket), kernel.on_command, self.status, self.watch.add
+        )
+        self._venue_peers = {s["TargetCompID"]: _peer(s) for s in self.venues}
+        self.paper = PaperVenue(
+            kernel.state,
+            lambda command: kernel.on_command(command, PAPER),
+            f"{self.journal.epoch}.{self.journal.next_seq}",
+        )
+        kernel.local[PAPER] = self.paper.deliver
+        if PAPER in {self.config.engine.venue, *self.config.venues.values()}:
+            kernel.record(ev.SessionLoggedOn(time.time_ns(), PAPER))
+            self.paper.publish_prices()
+        self.paper.restore()
+        self._snapshot_seq = timed.from_snapshot
+        self._seen = 0
+        kernel.flush(self.sessions.send)
+
+    def _refill(self) -> None:
+        """Give every session its numbers and messages back."""
+        ledger = self.kernel.ledger
+        sent = sent_messages(self.directory, ledger)
+        for name in self.sessions.names():
+            numbers = ledger.of(name)
+            self.sessions.refill(name, numbers.next_out, numbers.next_in, sent.get(name, {}))
+
+    def turn(self) -> bool:
+        """Poll everything once and send what was decided. True if there was work. Raises what broke an invariant."""
+        busy = self.door.turn() if self.door is not None else False
+        self.sessions.poll()
+        if self.application.failure is not None:
+            raise self.application.failure
+        busy |= self.operator.turn()
+        busy |= bool(self.kernel.flush(self.sessions.send))
+        if self.application.activity != self._seen:
+            self._seen = self.application.activity
+            self._watch_new_venues()
+            return True
+        if not busy:
+            self.idle()
+        return busy
+
+    def idle(self) -> None:
+        """What can wait for a turn without work: the next segment, a snapshot."""
+        self.journal.prepare_next()
+        if self.journal.next_seq - 1 - self._snapshot_seq >= self.config.engine.snapshot_every:
+            self.snapshot()
+
+    def snapshot(self) -> None:
+        """Write a snapshot of the state as it is."""
+        self.kernel.commit()
+        self._snapshot_seq = self.journal.next_seq - 1
+        take_snapshot(self.directory, self.kernel, self._snapshot_seq)
+
+    def tick(self) -> None:
+        """Once a second."""
+        self.sessions.tick()
+
+    def status(self) -> dict[str, Any]:
+        """How the engine is, for operators."""
+        state = self.kernel.state
+        return {
+            "version": __version__,
+            "pid": os.getpid(),
+            "epoch": state.epoch,
+            "last_seq": self.journal.next_seq - 1,
+            "orders": len(state.orders),
+            "open_orders": len(state.open_orders()),
+            "sessions_up": sorted(state.sessions_up),
+            "halts": [
+                {"scope": s, "value": v, "who": who, "why": why} for (s, v), (who, why) in state.halts.items()
+            ],
+            "counts": state.counts,
+            "recovered_records": self.recovery.recovered.records,
+            "recovered_from_snapshot": self.recovery.from_snapshot,
+            "recovery_s": round(self.recovery.seconds, 6),
+            "digest": state.digest(),
+        }
+
+    def stop(self) -> None:
+        """Log everybody out, keep what is left to keep, close."""
+        if self.door is not None:
+            self.door.close()
+        self.sessions.log_out("the engine stops")
+        deadline = time.monotonic() + _LOGOUT_S
+        while self.sessions.any_up() and time.monotonic() < deadline and self.application.failure is None:
+            self.sessions.poll()
+            self.kernel.flush(self.sessions.send)
+            time.sleep(0.001)
+        self.kernel.flush(self.sessions.send)
+        self.operator.close()
+        if self.application.failure is None:
+            self.snapshot()
+        self.journal.close()
+
+    def _watch_new_venues(self) -> None:
+        """Wake up for a venue's socket from its logon on."""
+        while self.application.on_up:
+            peer = self._venue_peers.get(self.application.on_up.pop())
+            fd = descriptor_with_peer(peer) if peer is not None else None
+            if fd is not None:
+                self.watch.add(fd)
+
+
+def run_engine(config: Config, started: Callable[[Engine], None] = lambda engine: None) -> None:
+    """Run until SIGINT or SIGTERM. `started` is told once the door is open. Raises what stopped the engine."""
+    uvloop.run(_run(config, started))
+
+
+async def _run(config: Config, started: Callable[[Engine], None]) -> None:
+    engine = Engine(config)
+    turns = TurnLoop(engine.turn, engine.tick, engine.watch.fileno(), config.engine.spin_ms / 1000)
+    loop = asyncio.get_running_loop()
+    # After the import of quickfix, which puts SIGINT back to its default.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, turns.stop)
+    try:
+        started(engine)
+        await turns.run()
+    finally:
+        engine.stop()
+
+
+def _sessions_of(config: Config) -> tuple[list[Section], list[Section]]:
+    try:
+        clients = read_settings(relative_to(config, config.fix.clients)) if config.fix.clients else []
+        venues = [section for name in config.fix.venues for section in read_settings(relative_to(config, name))]
+    except SettingsError as error:
+        raise ConfigError(str(error)) from None
+    names = [section["TargetCompID"] for section in (*clients, *venues)]
+    for name in names:
+        if names.count(name) > 1 or name == PAPER:
+            raise ConfigError(f"{config.path}: two sessions are named {name}: a TargetCompID must be used once")
+    for section in venues:
+        if not section.get("SocketConnectHost") or not section.get("SocketConnectPort", "").isdigit():
+            raise ConfigError(
+                f"{config.path}: venue session {section['TargetCompID']} needs SocketConnectHost and SocketConnectPort"
+            )
+    return clients, venues
+
+
+def _peer(section: Section) -> tuple[str, int]:
+    return section["SocketConnectHost"], int(section["SocketConnectPort"])

@@ -1,0 +1,156 @@
+"""config/*.toml to strict typed structs. A wrong file is one line that names file, key, line and reason.
+
+Paths in a file are relative to the file, except those under `[files]`, where the engine writes: they are relative to the
+working directory, so that a configuration can be run from anywhere.
+"""
+
+import re
+import tomllib
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+import msgspec
+from msgspec import Struct, field
+
+
+class ConfigError(Exception):
+    """A configuration file is wrong. The message is complete: file, line, key, reason."""
+
+
+class Strict(Struct, forbid_unknown_fields=True, frozen=True):
+    """A table whose keys are all known."""
+
+
+class EngineTable(Strict, frozen=True):
+    """[engine]"""
+
+    venue: str = "paper"  # where orders go that no market of [venues] claims
+    durability: Literal["process", "machine"] = "process"
+    spin_ms: float = 0.0  # how long to spin without work before sleeping
+    snapshot_every: int = 200_000  # records between snapshots, taken when idle
+
+
+class FilesTable(Strict, frozen=True):
+    """[files]: what the engine writes, relative to the working directory."""
+
+    journal: str = "var/journal"
+    operator_socket: str = "var/operator.sock"
+    segment_mib: int = 64
+
+
+class FixTable(Strict, frozen=True):
+    """[fix]: where clients connect, and the QuickFIX session files, relative to this file."""
+
+    listen: str = "127.0.0.1:9878"
+    clients: str = ""
+    venues: tuple[str, ...] = ()
+
+
+class RiskTable(Strict, frozen=True):
+    """[risk]"""
+
+    price_collar_percent: str = "10"
+
+
+class ReferenceTable(Strict, frozen=True):
+    """[reference]: relative to this file."""
+
+    instruments: str = "instruments.csv"
+    markets: str = "markets.toml"
+    tick_rules: str = "tick_rules.toml"
+    accounts: str = "accounts.toml"
+
+
+class SimTable(Strict, frozen=True):
+    """[sim]: the broker simulator."""
+
+    settings: str = ""
+    trade_file: str = "var/sim-trades.csv"
+    seed: int = 1
+
+
+class PostTable(Strict, frozen=True):
+    """[post]: the post-trade worker."""
+
+    database: str = "var/post.db"
+    trade_file: str = "var/sim-trades.csv"
+    broker: str = "SIM"
+
+
+class Config(Strict, frozen=True):
+    """One configuration file."""
+
+    engine: EngineTable = field(default_factory=EngineTable)
+    files: FilesTable = field(default_factory=FilesTable)
+    fix: FixTable = field(default_factory=FixTable)
+    risk: RiskTable = field(default_factory=RiskTable)
+    reference: ReferenceTable = field(default_factory=ReferenceTable)
+    venues: dict[str, str] = field(default_factory=dict)  # [venues]: MIC = "session name"
+    sim: SimTable = field(default_factory=SimTable)
+    post: PostTable = field(default_factory=PostTable)
+    path: str = ""  # of the file itself; filled in by load
+
+
+T = TypeVar("T")
+
+
+def load(path: Path) -> Config:
+    """Read a configuration. Raises ConfigError."""
+    raw = read_toml(path)
+    if "path" in raw:
+        raise ConfigError(f"{path}, line {_line_of(path, 'path')}: unknown key path")
+    config = convert(path, raw, Config)
+    return msgspec.structs.replace(config, path=str(path))
+
+
+def relative_to(config: Config, name: str) -> Path:
+    """A path that the configuration gives relative to itself."""
+    return Path(config.path).parent / name
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """A TOML file as plain data. Raises ConfigError."""
+    try:
+        with path.open("rb") as file:
+            return tomllib.load(file)
+    except OSError as error:
+        raise ConfigError(f"{path}: {error.strerror}") from None
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{path}: not valid TOML: {error}") from None
+
+
+def convert(path: Path, raw: object, kind: type[T]) -> T:
+    """Plain data as a strict struct. Raises ConfigError naming the key and its line."""
+    try:
+        return msgspec.convert(raw, kind)
+    except msgspec.ValidationError as error:
+        raise ConfigError(_explain(path, str(error))) from None
+
+
+def address(path: Path, key: str, text: str) -> tuple[str, int]:
+    """ "host:port" as a pair. Raises ConfigError."""
+    host, colon, port = text.rpartition(":")
+    if not colon or not host or not port.isdigit() or int(port) > 65535:
+        raise ConfigError(f"{path}, line {_line_of(path, key)}: {key} is not host:port: {text!r}")
+    return host, int(port)
+
+
+def _explain(path: Path, message: str) -> str:
+    """msgspec says "Object contains unknown field `x` - at `$.engine`": say it as file, line and key."""
+    what, _, where = message.partition(" - at ")
+    where = where.strip("`").removeprefix("$").removeprefix(".")
+    unknown = re.search(r"unknown field `([^`]+)`", what)
+    if unknown is not None:
+        key = f"{where}.{unknown.group(1)}" if where else unknown.group(1)
+        return f"{path}, line {_line_of(path, unknown.group(1))}: unknown key {key}"
+    leaf = re.sub(r"\[[^\]]*\]", "", where).rpartition(".")[2]
+    return f"{path}, line {_line_of(path, leaf)}: {where or 'file'}: {what}"
+
+
+def _line_of(path: Path, key: str) -> int:
+    """The first line that sets `key` or opens its table; 1 if there is none (a key that is missing)."""
+    pattern = re.compile(rf"^\s*(?:{re.escape(key)}\s*=|\[+[\w.\-]*\b{re.escape(key)}\b)")
+    for number, line in enumerate(path.read_text().splitlines(), 1):
+        if pattern.match(line):
+            return number
+    return 1

@@ -1,0 +1,155 @@
+"""What was asked: the inputs of `engine.decide`.
+
+A command is imperative and typed; it has been read from a message or given by a timer, a person or the paper venue,
+and nothing has been decided about it yet. Commands are not journaled themselves: what they were read from is
+(`events.MessageIn`, `events.CommandTaken`).
+"""
+
+from msgspec import Struct
+
+from oms.core.types import Px, Qty
+
+
+class Command(Struct, frozen=True, gc=False, tag=True):
+    """Something asked of the engine."""
+
+
+class NewOrder(Command, frozen=True, gc=False):
+    """NewOrderSingle(D) from a client."""
+
+    session_id: str
+    cl_ord_id: str
+    account: str
+    symbol: str
+    side: str
+    order_qty: Qty
+    ord_type: str
+    price: Px  # 0 for a market order
+    time_in_force: str
+
+
+class CancelOrder(Command, frozen=True, gc=False):
+    """OrderCancelRequest(F) from a client."""
+
+    session_id: str
+    cl_ord_id: str
+    orig_cl_ord_id: str
+    symbol: str
+    side: str
+
+
+class ReplaceOrder(Command, frozen=True, gc=False):
+    """OrderCancelReplaceRequest(G) from a client."""
+
+    session_id: str
+    cl_ord_id: str
+    orig_cl_ord_id: str
+    symbol: str
+    side: str
+    order_qty: Qty
+    ord_type: str
+    price: Px
+
+
+class RequestStatus(Command, frozen=True, gc=False):
+    """OrderStatusRequest(H) from a client."""
+
+    session_id: str
+    cl_ord_id: str
+    symbol: str
+    side: str
+    ord_status_req_id: str = ""
+
+
+class VenueReport(Command, frozen=True, gc=False):
+    """ExecutionReport(8) from a venue, in 4.4 terms."""
+
+    venue: str
+    cl_ord_id: str  # ours
+    exec_type: str
+    ord_status: str
+    exec_id: str = ""
+    venue_order_id: str = ""
+    orig_cl_ord_id: str = ""
+    last_qty: Qty = Qty(0)
+    last_px: Px = Px(0)
+    order_qty: Qty = Qty(0)
+    cum_qty: Qty = Qty(0)
+    price: Px = Px(0)
+    ord_rej_reason: int = 0
+    text: str = ""
+    transact_time_ns: int = 0
+
+
+class VenueCancelReject(Command, frozen=True, gc=False):
+    """OrderCancelReject(9) from a venue."""
+
+    venue: str
+    cl_ord_id: str  # ours
+    orig_cl_ord_id: str = ""
+    ord_status: str = ""
+    cxl_rej_reason: int = 99
+    text: str = ""
+
+
+class VenueRefusal(Command, frozen=True, gc=False):
+    """Reject(3) or BusinessMessageReject(j) of a message of ours: what it carried did not reach the venue's books."""
+
+    venue: str
+    msg_type: str  # RefMsgType(372)
+    cl_ord_id: str
+    text: str = ""
+
+
+class PublishPrice(Command, frozen=True, gc=False):
+    """A venue's market data: the last or mid price of an instrument."""
+
+    symbol: str
+    px: Px
+    source: str
+
+
+class LogOn(Command, frozen=True, gc=False):
+    """A session is up. For a venue: what is in doubt there is asked about."""
+
+    session_id: str
+
+
+class LogOut(Command, frozen=True, gc=False):
+    """A session is down."""
+
+    session_id: str
+
+
+class Halt(Command, frozen=True, gc=False):
+    """A person stops new orders. `scope` is all, account, symbol, session or venue."""
+
+    scope: str
+    value: str
+    who: str
+    why: str
+
+
+class Resume(Command, frozen=True, gc=False):
+    """A person lifts a halt."""
+
+    scope: str
+    value: str
+    who: str
+    why: str
+
+
+AnyCommand = (
+    NewOrder
+    | CancelOrder
+    | ReplaceOrder
+    | RequestStatus
+    | VenueReport
+    | VenueCancelReject
+    | VenueRefusal
+    | PublishPrice
+    | LogOn
+    | LogOut
+    | Halt
+    | Resume
+)

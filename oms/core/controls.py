@@ -1,0 +1,296 @@
+"""The pre-trade controls: one ordered list of small pure functions; the first refusal wins.
+
+Each control reads the state and one `Ask` (what a new order, or a replace, would do) and answers None or a `Denial`. Its function name is
+its stable name: the reason code that a client finds in Text(58), an auditor in the journal and a risk officer in the documentation.
+All are O(1) in the number of orders and accounts. Cancels never come here: they always pass.
+
+A replace is asked about as the order it would make: what the old version holds is put back before the new one is measured.
+"""
+
+from bisect import bisect_right
+from collections.abc import Callable
+from typing import Final
+
+from msgspec import Struct
+
+from oms.core import events as ev
+from oms.core.order import Order
+from oms.core.risk import money
+from oms.core.state import State
+from oms.core.types import SCALE, OrdType, Px, Qty, Side, TimeInForce, format_notional, format_scaled
+
+
+class Denial(Struct, frozen=True):
+    """A control's no. `ord_rej_reason` is OrdRejReason(103) of FIX 4.4."""
+
+    reason: str
+    ord_rej_reason: int
+    text: str
+
+
+class Ask(Struct):
+    """What is asked, in the terms of the order it would make. Quantities and prices in units of 1e-8."""
+
+    session_id: str
+    cl_ord_id: str
+    account: str
+    symbol: str
+    side: str
+    order_qty: Qty
+    ord_type: str
+    price: Px
+    time_in_force: str
+    prior: Order | None  # the order a replace would change
+    # Filled in before the first control that needs them runs; see `check`.
+    instrument: ev.InstrumentDefined | None = None
+    holder: ev.AccountDefined | None = None
+    hold_px: Px = Px(0)
+    leaves_qty: int = 0
+
+
+BPS: Final = 10_000
+
+
+def hold_px(state: State, ord_type: str, side: str, symbol: str, price: Px) -> Px:
+    """The price at which risk holds an order: its limit, or for a market order the collar's far end.
+
+    0 if a market order has no reference price to be measured by.
+    """
+    if ord_type != OrdType.MARKET:
+        return price
+    reference = state.reference_px.get(symbol, 0)
+    collar = state.firm.price_collar_bps if state.firm is not None else 0
+    return Px(reference + (reference * collar + BPS - 1) // BPS)
+
+
+def unknown_account(state: State, ask: Ask) -> Denial | None:
+    """Account(1) is configured."""
+    if ask.holder is None:
+        return Denial("unknown_account", 15, f"account {ask.account!r} is not known")
+    return None
+
+
+def account_not_permitted(state: State, ask: Ask) -> Denial | None:
+    """The session may trade the account."""
+    assert ask.holder is not None
+    if ask.session_id not in ask.holder.sessions:
+        return Denial("account_not_permitted", 15, f"{ask.session_id} may not trade account {ask.account}")
+    return None
+
+
+def trading_halted(state: State, ask: Ask) -> Denial | None:
+    """No person has halted everything, the session, the account or the symbol."""
+    halts = state.halts
+    if not halts:
+        return None
+    for scope, value in (
+        ("all", ""),
+        ("session", ask.session_id),
+        ("account", ask.account),
+        ("symbol", ask.symbol),
+    ):
+        halt = halts.get((scope, value))
+        if halt is not None:
+            return Denial("trading_halted", 99, f"halted by {halt[0]} ({scope} {value}): {halt[1]}")
+    return None
+
+
+def unknown_symbol(state: State, ask: Ask) -> Denial | None:
+    """Symbol(55) is configured."""
+    if ask.instrument is None:
+        return Denial("unknown_symbol", 1, f"symbol {ask.symbol!r} is not known")
+    return None
+
+
+def unsupported_order(state: State, ask: Ask) -> Denial | None:
+    """OrdType(40), TimeInForce(59) and Side(54) are ones that are worked here."""
+    if ask.ord_type not in (OrdType.MARKET, OrdType.LIMIT):
+        return Denial("unsupported_order", 11, f"OrdType {ask.ord_type} is not supported: 1 market, 2 limit")
+    if ask.time_in_force not in (TimeInForce.DAY, TimeInForce.IOC, TimeInForce.FOK):
+        return Denial("unsupported_order", 11, f"TimeInForce {ask.time_in_force} is not supported: 0, 3, 4")
+    if ask.side not in (Side.BUY, Side.SELL):
+        return Denial("unsupported_order", 11, f"Side {ask.side} is not supported: 1 buy, 2 sell")
+    return None
+
+
+def lot_size(state: State, ask: Ask) -> Denial | None:
+    """OrderQty(38) is positive and a multiple of the lot."""
+    assert ask.instrument is not None
+    lot = ask.instrument.lot_size
+    if ask.order_qty <= 0 or ask.order_qty % lot:
+        return Denial(
+            "lot_size",
+            13,
+            f"quantity {format_scaled(ask.order_qty)} is not a positive multiple of the lot {format_scaled(lot)}",
+        )
+    return None
+
+
+def tick_size(state: State, ask: Ask) -> Denial | None:
+    """Price(44) of a limit order is positive and on a tick of its price range."""
+    assert ask.instrument is not None
+    if ask.ord_type == OrdType.MARKET:
+        return None
+    tick = tick_at(ask.instrument, ask.price)
+    if ask.price <= 0 or ask.price % tick:
+        return Denial(
+            "tick_size", 99, f"price {format_scaled(ask.price)} is not a positive multiple of the tick {format_scaled(tick)}"
+        )
+    return None
+
+
+def duplicate_cl_ord_id(state: State, ask: Ask) -> Denial | None:
+    """ClOrdID(11) has not been used in this session. *Source:* FIX order state matrix F.1."""
+    if (ask.session_id, ask.cl_ord_id) in state.cl_ord_ids:
+        return Denial("duplicate_cl_ord_id", 6, f"ClOrdID {ask.cl_ord_id} has been used")
+    return None
+
+
+def max_order_qty(state: State, ask: Ask) -> Denial | None:
+    """The firm's greatest quantity of one order."""
+    assert state.firm is not None
+    limit = state.firm.max_order_qty
+    if ask.order_qty > limit:
+        return Denial(
+            "max_order_qty", 3, f"quantity {format_scaled(ask.order_qty)} exceeds the limit {format_scaled(limit)}"
+        )
+    return None
+
+
+def no_reference_price(state: State, ask: Ask) -> Denial | None:
+    """A market order needs a reference price to be held at; with a collar, so does a limit order."""
+    assert state.firm is not None
+    if ask.symbol in state.reference_px:
+        return None
+    if ask.ord_type == OrdType.MARKET or state.firm.price_collar_bps:
+        return Denial("no_reference_price", 99, f"no reference price for {ask.symbol}")
+    return None
+
+
+def max_order_notional(state: State, ask: Ask) -> Denial | None:
+    """The firm's greatest value of one order, by currency; a currency without a limit may not be traded."""
+    assert state.firm is not None and ask.instrument is not None
+    currency = ask.instrument.currency
+    limit = _limit(state.firm.max_order_notional, currency)
+    worth = money(ask.hold_px, ask.order_qty, ask.instrument.price_unit)
+    if worth > limit:
+        return Denial(
+            "max_order_notional",
+            3,
+            f"value {format_notional(worth)} {currency} exceeds the limit {format_notional(limit)}",
+        )
+    return None
+
+
+def price_collar(state: State, ask: Ask) -> Denial | None:
+    """A limit is not further from the reference price than the collar, on its aggressive side."""
+    assert state.firm is not None
+    collar = state.firm.price_collar_bps
+    if not collar or ask.ord_type == OrdType.MARKET:
+        return None
+    reference = state.reference_px[ask.symbol]
+    # Compared as products, so that no rounding decides.
+    beyond = (ask.price - reference) if ask.side == Side.BUY else (reference - ask.price)
+    if beyond * BPS > reference * collar:
+        return Denial(
+            "price_collar",
+            99,
+            f"price {format_scaled(ask.price)} is more than {collar / 100:g} percent through"
+            f" the reference {format_scaled(reference)}",
+        )
+    return None
+
+
+def buying_power(state: State, ask: Ask) -> Denial | None:
+    """What an account's buys have spent and hold stays within its buying power, by currency."""
+    if ask.side != Side.BUY:
+        return None
+    assert ask.holder is not None and ask.instrument is not None
+    currency = ask.instrument.currency
+    risk = state.risk[ask.account]
+    limit = _limit(ask.holder.buying_power, currency)
+    used = risk.held.get(currency, 0) + risk.spent.get(currency, 0)
+    asked = money(ask.hold_px, ask.leaves_qty, ask.instrument.price_unit)
+    if ask.prior is not None:
+        # Larger of old and new is held until the replace is answered: only what goes beyond the old is new.
+        asked = max(asked - ask.prior.held_money, 0)
+    if used + asked > limit and asked:
+        return Denial(
+            "buying_power",
+            3,
+            f"{format_notional(asked)} {currency} exceeds what is left of the buying power,"
+            f" {format_notional(max(limit - used, 0))}",
+        )
+    return None
+
+
+def position_limit(state: State, ask: Ask) -> Denial | None:
+    """The position, were all open orders of the side to fill, stays within the account's limit."""
+    assert ask.holder is not None
+    risk = state.risk[ask.account]
+    position = risk.position.get(ask.symbol, 0)
+    if ask.side == Side.BUY:
+        reached = position + risk.open_buy.get(ask.symbol, 0)
+    else:
+        reached = -position + risk.open_sell.get(ask.symbol, 0)
+    asked = ask.leaves_qty
+    if ask.prior is not None:
+        asked = max(asked - ask.prior.held_qty, 0)
+    limit = ask.holder.position_limit
+    if reached + asked > limit and asked:
+        return Denial(
+            "position_limit",
+            3,
+            f"{format_scaled(asked)} {ask.symbol} would bring the position to {format_scaled(reached + asked)},"
+            f" the limit is {format_scaled(limit)}",
+        )
+    return None
+
+
+Control = Callable[[State, Ask], Denial | None]
+
+CONTROLS: Final[tuple[Control, ...]] = (
+    unknown_account,
+    account_not_permitted,
+    trading_halted,
+    unknown_symbol,
+    unsupported_order,
+    lot_size,
+    tick_size,
+    duplicate_cl_ord_id,
+    max_order_qty,
+    no_reference_price,
+    max_order_notional,
+    price_collar,
+    buying_power,
+    position_limit,
+)
+"""In the order of the check."""
+
+
+def check(state: State, ask: Ask) -> Denial | None:
+    """Run the controls in order. None, or the first refusal. Fills in what the controls share."""
+    ask.instrument = state.instruments.get(ask.symbol)
+    ask.holder = state.accounts.get(ask.account)
+    ask.hold_px = hold_px(state, ask.ord_type, ask.side, ask.symbol, ask.price)
+    ask.leaves_qty = ask.order_qty if ask.prior is None else max(ask.order_qty - ask.prior.cum_qty, 0)
+    for control in CONTROLS:
+        denial = control(state, ask)
+        if denial is not None:
+            return denial
+    return None
+
+
+def tick_at(instrument: ev.InstrumentDefined, price: Px) -> Px:
+    """The tick that holds at a price."""
+    ticks = instrument.ticks
+    if len(ticks) == 1:
+        return ticks[0][1]
+    return ticks[max(bisect_right(ticks, price, key=lambda row: row[0]) - 1, 0)][1]
+
+
+def _limit(limits: tuple[tuple[str, int], ...], currency: str) -> int:
+    for name, amount in limits:
+        if name == currency:
+            return amount * SCALE
+    return 0

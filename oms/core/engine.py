@@ -1,0 +1,590 @@
+"""`decide`: from a state and a command to events. It reads state and changes nothing.
+
+A decision is a list of events that hold together: the caller journals and applies all of them, in order, before anything else is
+decided. Time is an argument; ids come from the state; so a recorded day decides again exactly as it did.
+
+Who says no: a control of ours *denies* (`OrderDenied`, `RequestDenied`), a venue *rejects* (`OrderRejected`, `RequestRejected`). A
+counterparty that contradicts itself or us is answered by `ReportQuestioned`, which is data as well: journaled and shown.
+
+Reports from venues may be repeated, late, or out of order:
+
+- an execution whose ExecID is known changes nothing, whatever flags it carries;
+- a fill before its acknowledgement acknowledges;
+- a fill after a cancel is a fill: the order stays canceled with a larger CumQty;
+- an overfill is booked, since it happened, and questioned;
+- an answer to a question that is not open any more changes nothing.
+
+In doubt: what was sent and not answered when a venue logs on again is asked about (OrderStatusRequest) and never sent again. The
+answer either confirms it or says that the venue has never heard of it, and then it has not happened.
+"""
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from oms.core import commands as cmd
+from oms.core import events as ev
+from oms.core.controls import Ask, Denial, check
+from oms.core.order import Order, Request, Route, RouteRequest
+from oms.core.routing import choose_venue, venue_down
+from oms.core.state import State, route_cl_ord_id
+from oms.core.types import CxlRejResponseTo, ExecType, OrdStatus, Qty, format_scaled
+
+Events = list[ev.Event]
+
+TOO_LATE: Final = 0  # CxlRejReason(102)
+UNKNOWN_ORDER: Final = 1
+ALREADY_PENDING: Final = 3
+DUPLICATE_CL_ORD_ID: Final = 6
+OTHER: Final = 99
+
+
+def decide(state: State, command: cmd.Command, now_ns: int) -> Events:
+    """The events that a command leads to; [] if it changes nothing. Raises KeyError for a command that is not known."""
+    return _DECIDE[type(command)](state, command, now_ns)
+
+
+# -- the client's side -------------------------------------------------------------------------------------------
+
+
+def _new_order(state: State, command: cmd.NewOrder, now_ns: int) -> Events:
+    order_id = state.next_order_id
+    ask = Ask(
+        command.session_id,
+        command.cl_ord_id,
+        command.account,
+        command.symbol,
+        command.side,
+        command.order_qty,
+        command.ord_type,
+        command.price,
+        command.time_in_force,
+        None,
+    )
+    denial = check(state, ask)
+    venue = ""
+    if denial is None:
+        assert ask.instrument is not None
+        venue = choose_venue(state, ask.instrument)
+        denial = venue_down(state, venue)
+    if denial is not None:
+        return [
+            ev.OrderDenied(
+                now_ns,
+                order_id,
+                command.session_id,
+                command.cl_ord_id,
+                command.account,
+                command.symbol,
+                command.side,
+                command.order_qty,
+                command.ord_type,
+                command.price,
+                command.time_in_force,
+                denial.reason,
+                denial.ord_rej_reason,
+                denial.text,
+            )
+        ]
+    return [
+        ev.OrderReceived(
+            now_ns,
+            order_id,
+            command.session_id,
+            command.cl_ord_id,
+            command.account,
+            command.symbol,
+            command.side,
+            command.order_qty,
+            command.ord_type,
+            command.price,
+            command.time_in_force,
+            ask.hold_px,
+        ),
+        ev.OrderRouted(
+            now_ns,
+            order_id,
+            1,
+            venue,
+            route_cl_ord_id(state.epoch, order_id, 1, 1),
+            command.order_qty,
+            command.price,
+        ),
+    ]
+
+
+def _cancel_order(state: State, command: cmd.CancelOrder, now_ns: int) -> Events:
+    order, denial = _requested(state, command, CxlRejResponseTo.CANCEL)
+    if order is None or denial is not None:
+        return [_request_denied(command, order, CxlRejResponseTo.CANCEL, denial, now_ns)]
+    live = [route for route in order.routes if not route.ended]
+    down = next((d for d in (venue_unreachable(state, route.venue) for route in live) if d is not None), None)
+    if down is not None:
+        return [_request_denied(command, order, CxlRejResponseTo.CANCEL, down, now_ns)]
+    events: Events = [
+        ev.CancelRequested(
+            now_ns, order.order_id, command.session_id, command.cl_ord_id, command.orig_cl_ord_id
+        )
+    ]
+    for route in live:
+        events.append(
+            ev.CancelRouted(
+                now_ns,
+                order.order_id,
+                route.route_id,
+                route_cl_ord_id(state.epoch, order.order_id, route.route_id, route.sent_ids + 1),
+                _venue_side_id(route, command.orig_cl_ord_id),
+                command.cl_ord_id,
+            )
+        )
+    return events
+
+
+def _replace_order(state: State, command: cmd.ReplaceOrder, now_ns: int) -> Events:
+    order, denial = _requested(state, command, CxlRejResponseTo.REPLACE)
+    if order is None or denial is not None:
+        return [_request_denied(command, order, CxlRejResponseTo.REPLACE, denial, now_ns)]
+    if command.ord_type != order.ord_type:
+        denial = Denial("ord_type_changed", OTHER, "OrdType cannot be changed by a replace")
+    ask = Ask(
+        command.session_id,
+        command.cl_ord_id,
+        order.account,
+        order.symbol,
+        order.side,
+        command.order_qty,
+        command.ord_type,
+        command.price,
+        order.time_in_force,
+        order,
+    )
+    if denial is None:
+        refused = check(state, ask)
+        # A control's OrdRejReason(103) is no CxlRejReason(102).
+        denial = Denial(refused.reason, OTHER, refused.text) if refused is not None else None
+    # A filled order may still grow: its last route is asked, as the one that can.
+    route = next((r for r in order.routes if not r.ended), order.routes[-1])
+    if denial is None:
+        denial = venue_unreachable(state, route.venue)
+    if denial is not None:
+        return [_request_denied(command, order, CxlRejResponseTo.REPLACE, denial, now_ns)]
+    elsewhere = order.cum_qty - route.cum_qty
+    return [
+        ev.ReplaceRequested(
+            now_ns,
+            order.order_id,
+            command.session_id,
+            command.cl_ord_id,
+            command.orig_cl_ord_id,
+            command.order_qty,
+            command.price,
+            ask.hold_px,
+        ),
+        ev.ReplaceRouted(
+            now_ns,
+            order.order_id,
+            route.route_id,
+            route_cl_ord_id(state.epoch, order.order_id, route.route_id, route.sent_ids + 1),
+            _venue_side_id(route, command.orig_cl_ord_id),
+            command.cl_ord_id,
+            Qty(command.order_qty - elsewhere),
+            command.price,
+        ),
+    ]
+
+
+def _request_status(state: State, command: cmd.RequestStatus, now_ns: int) -> Events:
+    order = state.find(command.session_id, command.cl_ord_id)
+    return [
+        ev.StatusRequested(
+            now_ns,
+            order.order_id if order is not None else 0,
+            command.session_id,
+            command.cl_ord_id,
+            command.ord_status_req_id,
+            command.symbol,
+            command.side,
+        )
+    ]
+
+
+def venue_unreachable(state: State, venue: str) -> Denial | None:
+    """A cancel or replace needs a venue that is logged on. A halt does not stop it."""
+    if venue not in state.sessions_up:
+        return Denial("venue_down", OTHER, f"venue {venue} is not logged on")
+    return None
+
+
+def _requested(
+    state: State, command: cmd.CancelOrder | cmd.ReplaceOrder, response_to: str
+) -> tuple[Order | None, Denial | None]:
+    """The order a request means, and why it may not be asked of it."""
+    if (command.session_id, command.cl_ord_id) in state.cl_ord_ids:
+        # Reported against the order that OrigClOrdID names, if there is one.
+        order = state.find(command.session_id, command.orig_cl_ord_id)
+        return order, Denial(
+            "duplicate_cl_ord_id", DUPLICATE_CL_ORD_ID, f"ClOrdID {command.cl_ord_id} has been used"
+        )
+    order = state.find(command.session_id, command.orig_cl_ord_id)
+    if order is None:
+        return None, Denial("unknown_order", UNKNOWN_ORDER, f"no order with ClOrdID {command.orig_cl_ord_id}")
+    if command.symbol != order.symbol or command.side != order.side:
+        return order, Denial("order_mismatch", OTHER, "Symbol or Side is not that of the order")
+    if order.working in (OrdStatus.CANCELED, OrdStatus.REJECTED, OrdStatus.EXPIRED, OrdStatus.DONE_FOR_DAY):
+        return order, Denial("too_late", TOO_LATE, "the order has ended")
+    if response_to == CxlRejResponseTo.CANCEL and order.ended:
+        return order, Denial("too_late", TOO_LATE, "the order is filled")
+    if any(r.response_to == CxlRejResponseTo.CANCEL for r in order.requests):
+        return order, Denial("already_pending", ALREADY_PENDING, "a cancel of the order is pending")
+    if command.orig_cl_ord_id != order.cl_ord_id and order.request(command.orig_cl_ord_id) is None:
+        return order, Denial(
+            "superseded_orig_cl_ord_id",
+            UNKNOWN_ORDER,
+            f"OrigClOrdID {command.orig_cl_ord_id} is not the order's last accepted ClOrdID, {order.cl_ord_id}",
+        )
+    return order, None
+
+
+def _request_denied(
+    command: cmd.CancelOrder | cmd.ReplaceOrder,
+    order: Order | None,
+    response_to: str,
+    denial: Denial | None,
+    now_ns: int,
+) -> ev.RequestDenied:
+    assert denial is not None
+    return ev.RequestDenied(
+        now_ns,
+        order.order_id if order is not None else 0,
+        command.session_id,
+        command.cl_ord_id,
+        command.orig_cl_ord_id,
+        response_to,
+        denial.ord_rej_reason,
+        denial.reason,
+        denial.text,
+    )
+
+
+def _venue_side_id(route: Route, orig_cl_ord_id: str) -> str:
+    """Our id at the venue for what the client calls `orig_cl_ord_id`: an open request's, or the accepted one."""
+    for request in route.requests:
+        if request.request_cl_ord_id == orig_cl_ord_id:
+            return request.cl_ord_id
+    return route.cl_ord_id
+
+
+# -- the venue's side --------------------------------------------------------------------------------------------
+
+
+def _venue_report(state: State, command: cmd.VenueReport, now_ns: int) -> Events:
+    found = state.routes.get(command.cl_ord_id) or state.routes.get(command.orig_cl_ord_id)
+    if found is None or found[1].venue != command.venue:
+        return [_questioned(now_ns, 0, command, "unknown_order")]
+    order, route = found
+    handler = _REPORTS.get(command.exec_type)
+    if handler is None:
+        return [_questioned(now_ns, order.order_id, command, "unsupported_exec_type")]
+    return handler(state, order, route, command, now_ns)
+
+
+def _reported_new(state: State, order: Order, route: Route, command: cmd.VenueReport, now_ns: int) -> Events:
+    if route.working != OrdStatus.PENDING_NEW:
+        return []
+    return _accepted(order, route, command, now_ns)
+
+
+def _accepted(order: Order, route: Route, command: cmd.VenueReport, now_ns: int) -> Events:
+    events: Events = [ev.RouteAccepted(now_ns, order.order_id, route.route_id, command.venue_order_id)]
+    if order.working == OrdStatus.PENDING_NEW:
+        events.append(ev.OrderAccepted(now_ns, order.order_id))
+    return events
+
+
+def _reported_trade(state: State, order: Order, route: Route, command: cmd.VenueReport, now_ns: int) -> Events:
+    if command.exec_id in state.exec_ids.get(route.venue, ()):
+        return []
+    if command.last_qty <= 0 or not command.exec_id:
+        return [_questioned(now_ns, order.order_id, command, "execution_without_quantity_or_id")]
+    events: Events = []
+    if route.working == OrdStatus.PENDING_NEW:
+        events += _accepted(order, route, command, now_ns)
+    events.append(
+        ev.OrderFilled(
+            now_ns,
+            order.order_id,
+            route.route_id,
+            command.exec_id,
+            command.last_qty,
+            command.last_px,
+            command.transact_time_ns,
+        )
+    )
+    # An unanswered increase may have been filled already: what counts is the largest quantity we ever asked for.
+    asked = max([route.order_qty, *(r.order_qty for r in route.requests)])
+    if route.cum_qty + command.last_qty > asked:
+        events.append(_questioned(now_ns, order.order_id, command, "overfill"))
+    return events
+
+
+def _reported_canceled(
+    state: State, order: Order, route: Route, command: cmd.VenueReport, now_ns: int
+) -> Events:
+    request = route.request(command.cl_ord_id)
+    if request is None and route.ended:
+        return []
+    return _canceled(order, route, request, command.text, now_ns)
+
+
+def _canceled(order: Order, route: Route, request: RouteRequest | None, text: str, now_ns: int) -> Events:
+    events: Events = [
+        ev.RouteCanceled(
+            now_ns, order.order_id, route.route_id, request.cl_ord_id if request is not None else "", text
+        )
+    ]
+    if _last_alive(order, route):
+        # With several routes the client's one request is answered when the last of them has ended.
+        asked = _open_cancel(order) if request is not None else None
+        events.append(
+            ev.OrderCanceled(now_ns, order.order_id, asked.cl_ord_id if asked is not None else "", text)
+        )
+    return events
+
+
+def _reported_replaced(
+    state: State, order: Order, route: Route, command: cmd.VenueReport, now_ns: int
+) -> Events:
+    request = route.request(command.cl_ord_id)
+    if request is None:
+        # Known already, or nobody asked.
+        known = command.cl_ord_id == route.cl_ord_id
+        return [] if known else [_questioned(now_ns, order.order_id, command, "replaced_without_request")]
+    if request.response_to != CxlRejResponseTo.REPLACE:
+        return [_questioned(now_ns, order.order_id, command, "cancel_answered_by_replaced")]
+    return _replaced(order, route, request, command.venue_order_id, now_ns)
+
+
+def _replaced(order: Order, route: Route, request: RouteRequest, venue_order_id: str, now_ns: int) -> Events:
+    return [
+        ev.RouteReplaced(now_ns, order.order_id, route.route_id, request.cl_ord_id, venue_order_id),
+        ev.OrderReplaced(now_ns, order.order_id, request.request_cl_ord_id),
+    ]
+
+
+def _reported_rejected(
+    state: State, order: Order, route: Route, command: cmd.VenueReport, now_ns: int
+) -> Events:
+    if route.ended:
+        return []
+    return _rejected(order, route, command.ord_rej_reason, command.text, now_ns)
+
+
+def _rejected(order: Order, route: Route, ord_rej_reason: int, text: str, now_ns: int) -> Events:
+    events: Events = [ev.RouteRejected(now_ns, order.order_id, route.route_id, ord_rej_reason, text)]
+    if _last_alive(order, route):
+        if order.cum_qty:
+            # An order that has executed cannot be rejected any more: its remainder is canceled.
+            events.append(ev.OrderCanceled(now_ns, order.order_id, "", text))
+        else:
+            events.append(ev.OrderRejected(now_ns, order.order_id, ord_rej_reason, text))
+    return events
+
+
+def _reported_ended(state: State, order: Order, route: Route, command: cmd.VenueReport, now_ns: int) -> Events:
+    """Expired, or done for the day."""
+    if route.ended:
+        return []
+    done_for_day = command.exec_type == ExecType.DONE_FOR_DAY
+    events: Events = [ev.RouteExpired(now_ns, order.order_id, route.route_id, done_for_day, command.text)]
+    if _last_alive(order, route):
+        kind = ev.OrderDoneForDay if done_for_day else ev.OrderExpired
+        events.append(kind(now_ns, order.order_id, command.text))
+    return events
+
+
+def _reported_pending(
+    state: State, order: Order, route: Route, command: cmd.VenueReport, now_ns: int
+) -> Events:
+    """Pending new, cancel or replace: we have told the client ourselves."""
+    return []
+
+
+def _reported_status(state: State, order: Order, route: Route, command: cmd.VenueReport, now_ns: int) -> Events:
+    """The answer to a question of ours settles what was in doubt; it brings no executions."""
+    request = route.request(command.cl_ord_id)
+    unknown = command.ord_status == OrdStatus.REJECTED
+    if request is not None:
+        if unknown:
+            return _request_rejected(order, route, request, UNKNOWN_ORDER, "not received by the venue", now_ns)
+        if command.ord_status == OrdStatus.CANCELED:
+            return _canceled(order, route, request, command.text, now_ns)
+        if request.response_to == CxlRejResponseTo.REPLACE and command.ord_status not in (
+            OrdStatus.PENDING_REPLACE,
+            OrdStatus.PENDING_CANCEL,
+        ):
+            return _replaced(order, route, request, command.venue_order_id, now_ns)
+        return []
+    if route.ended:
+        return []
+    if unknown:
+        if route.working != OrdStatus.PENDING_NEW:
+            return [_questioned(now_ns, order.order_id, command, "working_order_unknown_to_venue")]
+        return _rejected(order, route, 99, command.text or "not received by the venue", now_ns)
+    events = _accepted(order, route, command, now_ns) if route.working == OrdStatus.PENDING_NEW else []
+    if command.cum_qty != route.cum_qty:
+        # The executions themselves come, or came, by the session's own recovery: none is invented here.
+        events.append(_questioned(now_ns, order.order_id, command, "executed_quantity_differs"))
+    if command.ord_status == OrdStatus.CANCELED:
+        events += _canceled(order, route, None, command.text, now_ns)
+    return events
+
+
+def _venue_cancel_reject(state: State, command: cmd.VenueCancelReject, now_ns: int) -> Events:
+    found = state.routes.get(command.cl_ord_id)
+    if found is None or found[1].venue != command.venue:
+        return [_questioned(now_ns, 0, command, "unknown_order")]
+    order, route = found
+    request = route.request(command.cl_ord_id)
+    if request is None:
+        return []
+    return _request_rejected(order, route, request, command.cxl_rej_reason, command.text, now_ns)
+
+
+def _request_rejected(
+    order: Order, route: Route, request: RouteRequest, cxl_rej_reason: int, text: str, now_ns: int
+) -> Events:
+    events: Events = [
+        ev.RouteRequestRejected(
+            now_ns, order.order_id, route.route_id, request.cl_ord_id, cxl_rej_reason, text
+        )
+    ]
+    others = [r for r in order.routes if r is not route for q in r.requests
+              if q.request_cl_ord_id == request.request_cl_ord_id]  # fmt: skip
+    asked = order.request(request.request_cl_ord_id)
+    if asked is not None and not others:
+        events.append(
+            ev.RequestRejected(
+                now_ns,
+                order.order_id,
+                asked.cl_ord_id,
+                asked.orig_cl_ord_id,
+                asked.response_to,
+                cxl_rej_reason,
+                text,
+            )
+        )
+    return events
+
+
+def _venue_refusal(state: State, command: cmd.VenueRefusal, now_ns: int) -> Events:
+    found = state.routes.get(command.cl_ord_id)
+    if found is None or found[1].venue != command.venue:
+        return [_questioned(now_ns, 0, command, "refused_message")]
+    order, route = found
+    request = route.request(command.cl_ord_id)
+    if request is not None:
+        return _request_rejected(order, route, request, OTHER, command.text, now_ns)
+    if command.cl_ord_id == route.cl_ord_id and route.working == OrdStatus.PENDING_NEW:
+        return _rejected(order, route, 99, command.text, now_ns)
+    return [_questioned(now_ns, order.order_id, command, "refused_message")]
+
+
+def _last_alive(order: Order, route: Route) -> bool:
+    """Whether the order ends with this route."""
+    return not order_ended(order) and all(r.ended for r in order.routes if r is not route)
+
+
+def order_ended(order: Order) -> bool:
+    """Whether the order itself has been ended by an event: a full fill may still be followed by an answer."""
+    return order.working in (
+        OrdStatus.CANCELED,
+        OrdStatus.REJECTED,
+        OrdStatus.EXPIRED,
+        OrdStatus.DONE_FOR_DAY,
+    )
+
+
+def _open_cancel(order: Order) -> Request | None:
+    return next((r for r in order.requests if r.response_to == CxlRejResponseTo.CANCEL), None)
+
+
+def _questioned(now_ns: int, order_id: int, command: Any, reason: str) -> ev.ReportQuestioned:
+    facts = [f"ClOrdID {command.cl_ord_id}"]
+    if isinstance(command, cmd.VenueReport):
+        facts.append(f"ExecType {command.exec_type} OrdStatus {command.ord_status}")
+        if command.last_qty:
+            facts.append(f"{format_scaled(command.last_qty)} at {format_scaled(command.last_px)}")
+    if command.text:
+        facts.append(command.text)
+    exec_id = command.exec_id if isinstance(command, cmd.VenueReport) else ""
+    return ev.ReportQuestioned(now_ns, order_id, command.venue, reason, exec_id, ", ".join(facts))
+
+
+# -- sessions, prices, people ------------------------------------------------------------------------------------
+
+
+def _log_on(state: State, command: cmd.LogOn, now_ns: int) -> Events:
+    events: Events = [ev.SessionLoggedOn(now_ns, command.session_id)]
+    for order in state.orders.values():
+        for route in order.routes:
+            if route.venue != command.session_id or not route.in_doubt:
+                continue
+            if route.working == OrdStatus.PENDING_NEW:
+                events.append(ev.StatusAsked(now_ns, order.order_id, route.route_id, route.cl_ord_id))
+            for request in route.requests:
+                events.append(ev.StatusAsked(now_ns, order.order_id, route.route_id, request.cl_ord_id))
+    return events
+
+
+def _log_out(state: State, command: cmd.LogOut, now_ns: int) -> Events:
+    if command.session_id not in state.sessions_up:
+        return []
+    return [ev.SessionLoggedOut(now_ns, command.session_id)]
+
+
+def _publish_price(state: State, command: cmd.PublishPrice, now_ns: int) -> Events:
+    if command.px <= 0 or state.reference_px.get(command.symbol) == command.px:
+        return []
+    if command.symbol not in state.instruments:
+        return []
+    return [ev.ReferencePriceChanged(now_ns, command.symbol, command.px, command.source)]
+
+
+def _halt(state: State, command: cmd.Halt, now_ns: int) -> Events:
+    return [ev.TradingHalted(now_ns, command.scope, command.value, command.who, command.why)]
+
+
+def _resume(state: State, command: cmd.Resume, now_ns: int) -> Events:
+    if (command.scope, command.value) not in state.halts:
+        return []
+    return [ev.TradingResumed(now_ns, command.scope, command.value, command.who, command.why)]
+
+
+_DECIDE: Final[dict[type, Callable[[State, Any, int], Events]]] = {
+    cmd.NewOrder: _new_order,
+    cmd.CancelOrder: _cancel_order,
+    cmd.ReplaceOrder: _replace_order,
+    cmd.RequestStatus: _request_status,
+    cmd.VenueReport: _venue_report,
+    cmd.VenueCancelReject: _venue_cancel_reject,
+    cmd.VenueRefusal: _venue_refusal,
+    cmd.PublishPrice: _publish_price,
+    cmd.LogOn: _log_on,
+    cmd.LogOut: _log_out,
+    cmd.Halt: _halt,
+    cmd.Resume: _resume,
+}
+
+_REPORTS: Final[dict[str, Callable[[State, Order, Route, cmd.VenueReport, int], Events]]] = {
+    ExecType.NEW: _reported_new,
+    ExecType.TRADE: _reported_trade,
+    ExecType.CANCELED: _reported_canceled,
+    ExecType.REPLACED: _reported_replaced,
+    ExecType.REJECTED: _reported_rejected,
+    ExecType.EXPIRED: _reported_ended,
+    ExecType.DONE_FOR_DAY: _reported_ended,
+    ExecType.PENDING_NEW: _reported_pending,
+    ExecType.PENDING_CANCEL: _reported_pending,
+    ExecType.PENDING_REPLACE: _reported_pending,
+    ExecType.ORDER_STATUS: _reported_status,
+}
+

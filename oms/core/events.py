@@ -1,0 +1,454 @@
+"""What happened: the journal's schema, append-only, all of it in this file.
+
+An event is a fact in the past tense. State is the fold of events in journal order (`state.apply`); nothing else
+changes state. Events are msgpack arrays, so the order of the fields is the format:
+
+- a tag is never reused, and a field is never removed or moved;
+- a new field goes last in its class, with a default, so that older journals stay readable;
+- no field exceeds 64 bits (sums of notionals are state, derived from the fills).
+
+An order lives on two levels. *Order* events are about the client's order and become reports to the client.
+*Route* events are about one child at one venue and carry the venue's side of the story. The two histories stay
+apart even where, as with a single route, one follows from the other.
+
+Inputs are kept too: `MessageIn` is an application message exactly as a counterparty sent it, `CommandTaken` any other
+input; the events that follow it, up to the next input, are what was decided about it. `MessageOut` is a message
+exactly as it was sent, with the sequence number it went out under: what a resend needs, and what a dispute is settled by.
+"""
+
+from typing import Final
+
+import msgspec
+from msgspec import Struct
+
+from oms.core.types import Px, Qty
+
+
+class Event(Struct, frozen=True, array_like=True, gc=False):
+    """A fact. `at_ns` is UTC in nanoseconds: the loop's clock when it was decided."""
+
+    at_ns: int
+
+
+class OrderEvent(Event, frozen=True, array_like=True, gc=False):
+    """A fact about one order. `order_id` is ours, counted from 1 for the life of the journal."""
+
+    order_id: int
+
+
+# -- the engine and its reference data ---------------------------------------------------------------------------
+
+
+class EngineStarted(Event, frozen=True, array_like=True, gc=False, tag=1):
+    """The engine opened the journal and is about to take commands."""
+
+    version: str
+    pid: int
+    epoch: str  # of the journal: the prefix that keeps our ids apart from those of every other journal
+
+
+class InstrumentDefined(Event, frozen=True, array_like=True, gc=False, tag=2):
+    """An instrument became known, or changed. The whole record; the last one wins."""
+
+    symbol: str  # Symbol(55), unique
+    market: str  # ISO 10383 MIC
+    currency: str  # ISO 4217
+    isin: str  # ISO 6166
+    name: str
+    lot_size: Qty
+    ticks: tuple[tuple[Px, Px], ...]  # ascending (from this price on, this tick)
+    price_unit: Px  # what a quoted 1 is worth in `currency`: 1e8, or 1e6 where prices are quoted in hundredths
+    settlement_days: int  # business days after the trade date
+
+
+class AccountDefined(Event, frozen=True, array_like=True, gc=False, tag=3):
+    """An account and its limits became known, or changed. The whole record; the last one wins."""
+
+    account: str  # Account(1)
+    name: str
+    sessions: tuple[str, ...]  # the client sessions that may trade it
+    buying_power: tuple[tuple[str, int], ...]  # (currency, units of 1e-8)
+    position_limit: Qty  # per instrument, long or short
+
+
+class FirmDefined(Event, frozen=True, array_like=True, gc=False, tag=4):
+    """Limits that hold for every order, and where orders go, became known or changed."""
+
+    max_order_qty: Qty
+    max_order_notional: tuple[tuple[str, int], ...]  # (currency, units of 1e-8)
+    price_collar_bps: int  # greatest distance from the reference price, in 1/100 of a percent; 0 switches it off
+    default_venue: str
+    market_venues: tuple[tuple[str, str], ...]  # (MIC, venue) where it differs from the default
+
+
+class AllocationGroupDefined(Event, frozen=True, array_like=True, gc=False, tag=5):
+    """How the fills of a block account are shared out."""
+
+    account: str
+    members: tuple[tuple[str, int], ...]  # (account, weight), in the order of the file
+
+
+# -- inputs and outputs ------------------------------------------------------------------------------------------
+
+
+class MessageIn(Event, frozen=True, array_like=True, gc=False, tag=10):
+    """An application message as a counterparty sent it."""
+
+    session_id: str  # the name the configuration gives the session
+    msg_seq_num: int  # MsgSeqNum(34)
+    text: str
+
+
+class MessageOut(Event, frozen=True, array_like=True, gc=False, tag=11):
+    """An application message as it was handed to its session. `at_ns` is its SendingTime(52)."""
+
+    session_id: str
+    msg_seq_num: int
+    cause_seq: int  # journal sequence of the event that it reports
+    text: str  # MsgType(35) and body fields, without header and trailer
+
+
+class SessionMoved(Event, frozen=True, array_like=True, gc=False, tag=12):
+    """An administrative message moved a session's sequence numbers.
+
+    0 leaves a direction as it was. *Source:* MsgSeqNum(34) of Logon, Heartbeat, SequenceReset and the like.
+    """
+
+    session_id: str
+    next_out: int
+    next_in: int
+
+
+class SessionReset(Event, frozen=True, array_like=True, gc=False, tag=13):
+    """Both sequence numbers of a session went back to 1; what was sent before can no longer be asked for."""
+
+    session_id: str
+
+
+class CommandTaken(Event, frozen=True, array_like=True, gc=False, tag=14):
+    """An input that did not come as a message: from the paper venue, a timer or an operator."""
+
+    source: str
+    text: str  # the command as JSON
+
+
+class SessionLoggedOn(Event, frozen=True, array_like=True, gc=False, tag=15):
+    """A client or a venue logged on."""
+
+    session_id: str
+
+
+class SessionLoggedOut(Event, frozen=True, array_like=True, gc=False, tag=16):
+    """A client or a venue logged out, or its connection ended."""
+
+    session_id: str
+
+
+class ReferencePriceChanged(Event, frozen=True, array_like=True, gc=False, tag=17):
+    """A venue published a price that collars and market orders are measured by."""
+
+    symbol: str
+    px: Px
+    source: str
+
+
+class TradingHalted(Event, frozen=True, array_like=True, gc=False, tag=18):
+    """A person stopped new orders. Cancels still pass."""
+
+    scope: str  # "all", "account", "symbol", "session" or "venue"
+    value: str  # empty for "all"
+    who: str
+    why: str
+
+
+class TradingResumed(Event, frozen=True, array_like=True, gc=False, tag=19):
+    """A person lifted a halt."""
+
+    scope: str
+    value: str
+    who: str
+    why: str
+
+
+# -- the client's order ------------------------------------------------------------------------------------------
+
+
+class OrderReceived(OrderEvent, frozen=True, array_like=True, gc=False, tag=20):
+    """An order passed every control and is ours to work. NewOrderSingle(D)."""
+
+    session_id: str
+    cl_ord_id: str  # ClOrdID(11), unique per session
+    account: str
+    symbol: str
+    side: str
+    order_qty: Qty
+    ord_type: str
+    price: Px  # 0 for a market order
+    time_in_force: str
+    hold_px: Px  # the price at which risk holds it: its limit, or the collar's far end for a market order
+
+
+class OrderDenied(OrderEvent, frozen=True, array_like=True, gc=False, tag=21):
+    """A control refused an order: it never left. ExecutionReport(8), OrdStatus(39)=8."""
+
+    session_id: str
+    cl_ord_id: str
+    account: str
+    symbol: str
+    side: str
+    order_qty: Qty
+    ord_type: str
+    price: Px
+    time_in_force: str
+    reason: str  # the control's stable name
+    ord_rej_reason: int  # OrdRejReason(103)
+    text: str
+
+
+class OrderAccepted(OrderEvent, frozen=True, array_like=True, gc=False, tag=22):
+    """The order is live at its first venue. ExecType(150)=0."""
+
+
+class OrderRejected(OrderEvent, frozen=True, array_like=True, gc=False, tag=23):
+    """No venue took the order. ExecType(150)=8."""
+
+    ord_rej_reason: int
+    text: str
+
+
+class OrderFilled(OrderEvent, frozen=True, array_like=True, gc=False, tag=24):
+    """A venue executed part or all of a route, and so of its order. ExecType(150)=F."""
+
+    route_id: int
+    exec_id: str  # the venue's ExecID(17): unique per venue
+    last_qty: Qty  # LastQty(32)
+    last_px: Px  # LastPx(31)
+    transact_time_ns: int  # the venue's TransactTime(60), 0 if it sent none
+
+
+class CancelRequested(OrderEvent, frozen=True, array_like=True, gc=False, tag=25):
+    """The client asks to cancel. ExecType(150)=6."""
+
+    session_id: str
+    cl_ord_id: str
+    orig_cl_ord_id: str
+
+
+class ReplaceRequested(OrderEvent, frozen=True, array_like=True, gc=False, tag=26):
+    """The client asks to change quantity or price. ExecType(150)=E. The larger of old and new is held."""
+
+    session_id: str
+    cl_ord_id: str
+    orig_cl_ord_id: str
+    order_qty: Qty
+    price: Px
+    hold_px: Px
+
+
+class RequestDenied(OrderEvent, frozen=True, array_like=True, gc=False, tag=27):
+    """We refused a cancel or replace. OrderCancelReject(9). `order_id` is 0 if the order is not known."""
+
+    session_id: str
+    cl_ord_id: str
+    orig_cl_ord_id: str
+    cxl_rej_response_to: str
+    cxl_rej_reason: int
+    reason: str
+    text: str
+
+
+class RequestRejected(OrderEvent, frozen=True, array_like=True, gc=False, tag=28):
+    """The venue refused a cancel or replace. OrderCancelReject(9)."""
+
+    cl_ord_id: str  # the client's id of the request
+    orig_cl_ord_id: str
+    cxl_rej_response_to: str
+    cxl_rej_reason: int
+    text: str
+
+
+class OrderCanceled(OrderEvent, frozen=True, array_like=True, gc=False, tag=29):
+    """The order is canceled. ExecType(150)=4."""
+
+    cl_ord_id: str  # the client's id of the cancel request; empty if nobody asked
+    text: str
+
+
+class OrderReplaced(OrderEvent, frozen=True, array_like=True, gc=False, tag=30):
+    """The request became the order's newest version. ExecType(150)=5."""
+
+    cl_ord_id: str  # the client's id of the replace request
+
+
+class OrderExpired(OrderEvent, frozen=True, array_like=True, gc=False, tag=31):
+    """The venue ended the order at the end of its time. ExecType(150)=C."""
+
+    text: str
+
+
+class OrderDoneForDay(OrderEvent, frozen=True, array_like=True, gc=False, tag=32):
+    """The venue does no more today. ExecType(150)=3."""
+
+    text: str
+
+
+class StatusRequested(OrderEvent, frozen=True, array_like=True, gc=False, tag=33):
+    """The client asks how an order stands. OrderStatusRequest(H). `order_id` is 0 if it is not known."""
+
+    session_id: str
+    cl_ord_id: str
+    ord_status_req_id: str
+    symbol: str
+    side: str
+
+
+# -- routes: the order's children at venues ----------------------------------------------------------------------
+
+
+class OrderRouted(OrderEvent, frozen=True, array_like=True, gc=False, tag=40):
+    """Part or all of an order goes to a venue. NewOrderSingle(D) to the venue."""
+
+    route_id: int  # counted from 1 within the order
+    venue: str
+    cl_ord_id: str  # ours, unique for all time at every venue
+    order_qty: Qty
+    price: Px
+
+
+class RouteAccepted(OrderEvent, frozen=True, array_like=True, gc=False, tag=41):
+    """The venue acknowledged a route."""
+
+    route_id: int
+    venue_order_id: str  # the venue's OrderID(37)
+
+
+class RouteRejected(OrderEvent, frozen=True, array_like=True, gc=False, tag=42):
+    """The venue refused a route, or had never heard of it when asked."""
+
+    route_id: int
+    ord_rej_reason: int
+    text: str
+
+
+class CancelRouted(OrderEvent, frozen=True, array_like=True, gc=False, tag=43):
+    """We ask the venue to cancel a route. OrderCancelRequest(F)."""
+
+    route_id: int
+    cl_ord_id: str  # ours
+    orig_cl_ord_id: str  # ours
+    request_cl_ord_id: str  # the client's request that this serves; empty if it is our own wish
+
+
+class ReplaceRouted(OrderEvent, frozen=True, array_like=True, gc=False, tag=44):
+    """We ask the venue to change a route. OrderCancelReplaceRequest(G)."""
+
+    route_id: int
+    cl_ord_id: str
+    orig_cl_ord_id: str
+    request_cl_ord_id: str
+    order_qty: Qty
+    price: Px
+
+
+class RouteCanceled(OrderEvent, frozen=True, array_like=True, gc=False, tag=45):
+    """The venue canceled a route."""
+
+    route_id: int
+    cl_ord_id: str  # our request that it answers; empty if unsolicited
+    text: str
+
+
+class RouteReplaced(OrderEvent, frozen=True, array_like=True, gc=False, tag=46):
+    """The venue changed a route as asked."""
+
+    route_id: int
+    cl_ord_id: str
+    venue_order_id: str
+
+
+class RouteRequestRejected(OrderEvent, frozen=True, array_like=True, gc=False, tag=47):
+    """The venue refused to cancel or change a route."""
+
+    route_id: int
+    cl_ord_id: str
+    cxl_rej_reason: int
+    text: str
+
+
+class RouteExpired(OrderEvent, frozen=True, array_like=True, gc=False, tag=48):
+    """The venue ended a route at the end of its time, or for the day."""
+
+    route_id: int
+    done_for_day: bool
+    text: str
+
+
+class StatusAsked(OrderEvent, frozen=True, array_like=True, gc=False, tag=49):
+    """A route is in doubt and the venue is asked about it. OrderStatusRequest(H). Nothing is sent twice blindly."""
+
+    route_id: int
+    cl_ord_id: str
+
+
+class ReportQuestioned(OrderEvent, frozen=True, array_like=True, gc=False, tag=50):
+    """A counterparty contradicted itself or us: unknown order, overfill, impossible answer. `order_id` may be 0."""
+
+    session_id: str
+    reason: str
+    exec_id: str
+    text: str
+
+
+AnyEvent = (
+    EngineStarted
+    | InstrumentDefined
+    | AccountDefined
+    | FirmDefined
+    | AllocationGroupDefined
+    | MessageIn
+    | MessageOut
+    | SessionMoved
+    | SessionReset
+    | CommandTaken
+    | SessionLoggedOn
+    | SessionLoggedOut
+    | ReferencePriceChanged
+    | TradingHalted
+    | TradingResumed
+    | OrderReceived
+    | OrderDenied
+    | OrderAccepted
+    | OrderRejected
+    | OrderFilled
+    | CancelRequested
+    | ReplaceRequested
+    | RequestDenied
+    | RequestRejected
+    | OrderCanceled
+    | OrderReplaced
+    | OrderExpired
+    | OrderDoneForDay
+    | StatusRequested
+    | OrderRouted
+    | RouteAccepted
+    | RouteRejected
+    | CancelRouted
+    | ReplaceRouted
+    | RouteCanceled
+    | RouteReplaced
+    | RouteRequestRejected
+    | RouteExpired
+    | StatusAsked
+    | ReportQuestioned
+)
+
+encode: Final = msgspec.msgpack.Encoder().encode
+"""Event -> bytes of one journal record: a msgpack array whose first element is the tag. About 0.1-0.2 us."""
+
+decode: Final = msgspec.msgpack.Decoder(AnyEvent).decode
+"""Bytes of one journal record -> event. Raises msgspec.ValidationError for a tag or a shape that is not known."""
+
+
+def order_id_of(event: Event) -> int:
+    """The order an event is about, or 0."""
+    return event.order_id if isinstance(event, OrderEvent) else 0

@@ -1,0 +1,174 @@
+"""The client's order, its versions and open requests, and its routes to venues.
+
+What an order *is* and what has been *asked* of it are kept apart. `working` says how far the order itself has come
+(pending new, live, or ended in one of five ways); `requests` are the cancels and replaces that are still
+unanswered. OrdStatus(39) is derived from both and from the quantities, by the precedence that FIX gives, so that an order can be
+part-filled and pending cancel at once without either fact being lost.
+
+Versions: an accepted replace appends a `Version`; nothing is overwritten. Quantities (`cum_qty`, `cum_notional`) run over
+all versions. A refused request leaves no version: its ClOrdID can be neither used again nor named as OrigClOrdID.
+
+A `Route` is one child of an order at one venue, with ids, quantities and requests of its own. Fills of routes are fills
+of the order; everything else about a route reaches the order only through an event that says so.
+
+Structs are mutable and belong to `state.State`: only `apply` changes them.
+"""
+
+from typing import Final
+
+from msgspec import Struct, field
+
+from oms.core.types import CxlRejResponseTo, OrdStatus, Px, Qty
+
+ENDED: Final = frozenset(
+    (OrdStatus.DONE_FOR_DAY, OrdStatus.CANCELED, OrdStatus.REJECTED, OrdStatus.EXPIRED)
+)
+"""Values of `working` from which an order executes no more. A full fill is not among them: it is derived."""
+
+
+class Version(Struct):
+    """What the order was from one accepted request on."""
+
+    cl_ord_id: str
+    order_qty: Qty
+    price: Px  # 0 for a market order
+    hold_px: Px
+    at_ns: int
+
+
+class Request(Struct):
+    """An unanswered cancel or replace of the client."""
+
+    response_to: str  # CxlRejResponseTo(434): 1 cancel, 2 replace
+    cl_ord_id: str
+    orig_cl_ord_id: str
+    order_qty: Qty
+    price: Px
+    hold_px: Px
+
+
+class RouteRequest(Struct):
+    """An unanswered cancel or replace of a route, ours to the venue."""
+
+    response_to: str
+    cl_ord_id: str  # ours
+    request_cl_ord_id: str  # the client's request it serves; empty for our own wish
+    order_qty: Qty
+    price: Px
+
+
+class Route(Struct):
+    """One child of an order at one venue."""
+
+    route_id: int
+    venue: str
+    cl_ord_id: str  # ours: the accepted one
+    order_qty: Qty
+    price: Px
+    sent_ids: int = 1  # how many ClOrdIDs we have used for it: the next is numbered so
+    venue_order_id: str = ""
+    working: str = OrdStatus.PENDING_NEW
+    cum_qty: int = 0
+    cum_notional: int = 0
+    requests: list[RouteRequest] = field(default_factory=list)
+
+    @property
+    def ended(self) -> bool:
+        """Whether it executes no more."""
+        return self.working in ENDED or self.cum_qty >= self.order_qty
+
+    @property
+    def leaves_qty(self) -> int:
+        """What is still open at the venue, in units of 1e-8."""
+        return 0 if self.working in ENDED else max(self.order_qty - self.cum_qty, 0)
+
+    @property
+    def in_doubt(self) -> bool:
+        """Whether something we sent is unanswered."""
+        return self.working == OrdStatus.PENDING_NEW or bool(self.requests)
+
+    def request(self, cl_ord_id: str) -> RouteRequest | None:
+        """The unanswered request with that ClOrdID of ours."""
+        return next((r for r in self.requests if r.cl_ord_id == cl_ord_id), None)
+
+
+class Order(Struct):
+    """A client's order over its whole life."""
+
+    order_id: int
+    session_id: str
+    account: str
+    symbol: str
+    side: str
+    ord_type: str
+    time_in_force: str
+    received_ns: int
+    rested_ns: int  # since when it has its place in the book of open orders
+    versions: list[Version]
+    working: str = OrdStatus.PENDING_NEW
+    cum_qty: int = 0
+    cum_notional: int = 0  # units of 1e-16, in quoted prices
+    requests: list[Request] = field(default_factory=list)
+    routes: list[Route] = field(default_factory=list)
+    held_qty: int = 0  # what risk holds for it: see risk.py
+    held_money: int = 0
+    reason: str = ""  # why it ended, where that was not asked for
+
+    @property
+    def cl_ord_id(self) -> str:
+        """ClOrdID(11) of the newest version."""
+        return self.versions[-1].cl_ord_id
+
+    @property
+    def order_qty(self) -> int:
+        """OrderQty(38) of the newest version."""
+        return self.versions[-1].order_qty
+
+    @property
+    def price(self) -> int:
+        """Price(44) of the newest version."""
+        return self.versions[-1].price
+
+    @property
+    def leaves_qty(self) -> int:
+        """LeavesQty(151)."""
+        return 0 if self.working in ENDED else max(self.versions[-1].order_qty - self.cum_qty, 0)
+
+    @property
+    def ended(self) -> bool:
+        """Whether it executes no more."""
+        return self.working in ENDED or self.cum_qty >= self.versions[-1].order_qty
+
+    def request(self, cl_ord_id: str) -> Request | None:
+        """The unanswered request with that ClOrdID."""
+        return next((r for r in self.requests if r.cl_ord_id == cl_ord_id), None)
+
+    def route(self, route_id: int) -> Route:
+        """The route with that id. Routes are numbered from 1 in the order they were made."""
+        return self.routes[route_id - 1]
+
+
+def ord_status(order: Order) -> str:
+    """OrdStatus(39), chosen by precedence among all that is true of the order.
+
+    *Source:* FIX 4.4 volume 4, ExecutionReport: pending cancel, pending replace, done for day, filled, canceled and
+    expired, partially filled, new and rejected and pending new.
+    """
+    if order.requests:
+        if any(r.response_to == CxlRejResponseTo.CANCEL for r in order.requests):
+            return OrdStatus.PENDING_CANCEL
+        return OrdStatus.PENDING_REPLACE
+    return settled_status(order)
+
+
+def settled_status(order: Order) -> str:
+    """OrdStatus(39) as it would be without the unanswered requests."""
+    if order.working == OrdStatus.DONE_FOR_DAY:
+        return OrdStatus.DONE_FOR_DAY
+    if order.cum_qty >= order.versions[-1].order_qty:
+        return OrdStatus.FILLED
+    if order.working in ENDED:
+        return order.working
+    if order.cum_qty:
+        return OrdStatus.PARTIALLY_FILLED
+    return order.working

@@ -1,0 +1,498 @@
+"""All that the engine knows, as the fold of its events.
+
+`State.apply(event)` is the only thing that changes state. It decides nothing, reads no clock and no configuration,
+draws no random number, and never refuses: an event has happened. Applying a journal from its first record,
+or from a snapshot on, gives the same state to the last bit; `digest()` is a hash over all of it and shows so.
+
+What is kept twice (the index of routes, the books of open orders) is derived: a snapshot leaves it out and `load` builds it again.
+"""
+
+import hashlib
+from collections.abc import Callable
+from typing import Any, Final
+
+import msgspec
+from msgspec import Struct, field
+
+from oms.core import events as ev
+from oms.core.order import Order, Request, Route, RouteRequest, Version
+from oms.core.price_book import PriceBook, Resting
+from oms.core.risk import AccountRisk, fill, money, rehold
+from oms.core.types import SCALE, CxlRejResponseTo, OrdStatus, Px
+
+Key = tuple[str, str]
+
+
+class Snapshot(Struct):
+    """All of a state that is not derived, as JSON: sums of notionals exceed 64 bits."""
+
+    epoch: str
+    next_order_id: int
+    instruments: list[ev.InstrumentDefined]
+    accounts: list[ev.AccountDefined]
+    firm: ev.FirmDefined | None
+    groups: list[ev.AllocationGroupDefined]
+    orders: list[Order]
+    cl_ord_ids: list[tuple[str, str, int]]
+    exec_ids: dict[str, list[str]]
+    risk: dict[str, AccountRisk]
+    sessions_up: list[str]
+    reference_px: dict[str, int]
+    halts: list[tuple[str, str, str, str]]
+    counts: dict[str, int] = field(default_factory=dict)
+
+
+class State:
+    """Orders, reference data, risk counters and which sessions are up."""
+
+    __slots__ = (
+        "accounts",
+        "books",
+        "cl_ord_ids",
+        "counts",
+        "epoch",
+        "exec_ids",
+        "firm",
+        "groups",
+        "halts",
+        "instruments",
+        "next_order_id",
+        "orders",
+        "reference_px",
+        "risk",
+        "routes",
+        "sessions_up",
+    )
+
+    def __init__(self) -> None:
+        self.epoch = ""
+        self.next_order_id = 1
+        self.instruments: dict[str, ev.InstrumentDefined] = {}
+        self.accounts: dict[str, ev.AccountDefined] = {}
+        self.firm: ev.FirmDefined | None = None
+        self.groups: dict[str, ev.AllocationGroupDefined] = {}
+        self.orders: dict[int, Order] = {}
+        # (session, ClOrdID) -> order id: every id a client ever used, also those refused; 0 where no order was meant.
+        self.cl_ord_ids: dict[Key, int] = {}
+        # Our ClOrdID at a venue -> the route it was used for.
+        self.routes: dict[str, tuple[Order, Route]] = {}
+        self.exec_ids: dict[str, set[str]] = {}
+        self.risk: dict[str, AccountRisk] = {}
+        self.books: dict[str, PriceBook] = {}
+        self.sessions_up: set[str] = set()
+        self.reference_px: dict[str, Px] = {}
+        self.halts: dict[Key, tuple[str, str]] = {}
+        # How often each kind of order event happened: the desk's numbers of the day.
+        self.counts: dict[str, int] = {}
+
+    # -- reading -------------------------------------------------------------------------------------------------
+
+    def find(self, session_id: str, cl_ord_id: str) -> Order | None:
+        """The order that a client's ClOrdID was used for, whichever version or request it named."""
+        return self.orders.get(self.cl_ord_ids.get((session_id, cl_ord_id), 0))
+
+    def open_orders(self) -> list[Order]:
+        """Orders that may still execute or have an unanswered request."""
+        return [o for o in self.orders.values() if not o.ended or o.requests]
+
+    def digest(self) -> str:
+        """A hash over all of the state: equal digests mean equal states. O(everything)."""
+        return hashlib.sha256(self.dump()).hexdigest()
+
+    # -- folding -------------------------------------------------------------------------------------------------
+
+    def apply(self, event: ev.Event) -> None:
+        """Fold one event into the state. Events that are not about state change nothing."""
+        handler = _APPLY.get(type(event))
+        if handler is not None:
+            handler(self, event)
+
+    # -- snapshots -----------------------------------------------------------------------------------------------
+
+    def dump(self) -> bytes:
+        """The state as canonical JSON: the same state always gives the same bytes."""
+        return _ENCODER.encode(
+            Snapshot(
+                epoch=self.epoch,
+                next_order_id=self.next_order_id,
+                instruments=[self.instruments[k] for k in sorted(self.instruments)],
+                accounts=[self.accounts[k] for k in sorted(self.accounts)],
+                firm=self.firm,
+                groups=[self.groups[k] for k in sorted(self.groups)],
+                orders=[self.orders[k] for k in sorted(self.orders)],
+                cl_ord_ids=sorted((s, c, o) for (s, c), o in self.cl_ord_ids.items()),
+                exec_ids={venue: sorted(ids) for venue, ids in self.exec_ids.items()},
+                risk=self.risk,
+                sessions_up=sorted(self.sessions_up),
+                reference_px=dict(self.reference_px),
+                halts=sorted((s, v, who, why) for (s, v), (who, why) in self.halts.items()),
+                counts=self.counts,
+            )
+        )
+
+    @classmethod
+    def load(cls, data: bytes) -> "State":
+        """A state from `dump`'s bytes. Raises msgspec.ValidationError if they are not one."""
+        snapshot = _DECODER.decode(data)
+        state = cls()
+        state.epoch = snapshot.epoch
+        state.next_order_id = snapshot.next_order_id
+        state.instruments = {i.symbol: i for i in snapshot.instruments}
+        state.accounts = {a.account: a for a in snapshot.accounts}
+        state.firm = snapshot.firm
+        state.groups = {g.account: g for g in snapshot.groups}
+        state.orders = {o.order_id: o for o in snapshot.orders}
+        state.cl_ord_ids = {(s, c): o for s, c, o in snapshot.cl_ord_ids}
+        state.exec_ids = {venue: set(ids) for venue, ids in snapshot.exec_ids.items()}
+        state.risk = snapshot.risk
+        state.sessions_up = set(snapshot.sessions_up)
+        state.reference_px = {s: Px(px) for s, px in snapshot.reference_px.items()}
+        state.halts = {(s, v): (who, why) for s, v, who, why in snapshot.halts}
+        state.counts = snapshot.counts
+        for order in state.orders.values():
+            for route in order.routes:
+                for n in range(1, route.sent_ids + 1):
+                    state.routes[route_cl_ord_id(state.epoch, order.order_id, route.route_id, n)] = (order, route)
+        # Priority is the order of arrival: a version that moved stands behind all that rested by then.
+        resting = [o for o in state.orders.values() if not o.ended and o.price]
+        for order in sorted(resting, key=lambda o: (o.rested_ns, o.order_id)):
+            state._book(order.symbol).add(Resting(order.order_id, order.side, order.price, order.leaves_qty))
+        return state
+
+    # -- helpers -------------------------------------------------------------------------------------------------
+
+    def _book(self, symbol: str) -> PriceBook:
+        book = self.books.get(symbol)
+        if book is None:
+            book = self.books[symbol] = PriceBook()
+        return book
+
+    def _rehold(self, order: Order) -> None:
+        instrument = self.instruments[order.symbol]
+        rehold(self.risk[order.account], order, instrument.currency, instrument.price_unit)
+
+    def _end(self, order: Order, working: str, reason: str) -> None:
+        order.working = working
+        order.reason = reason
+        self._rehold(order)
+        self._book(order.symbol).remove(order.order_id)
+
+    def _count(self, name: str) -> None:
+        self.counts[name] = self.counts.get(name, 0) + 1
+
+
+_ENCODER: Final = msgspec.json.Encoder(order="deterministic")
+_DECODER: Final = msgspec.json.Decoder(Snapshot)
+
+
+def route_cl_ord_id(epoch: str, order_id: int, route_id: int, n: int) -> str:
+    """Our ClOrdID at a venue: unique for all time, and it names the order, the route and the request in it."""
+    return f"{epoch}-{order_id}-{route_id}-{n}"
+
+
+# -- one function per event --------------------------------------------------------------------------------------
+
+
+def _engine_started(state: State, event: ev.EngineStarted) -> None:
+    state.epoch = event.epoch
+    state.sessions_up.clear()
+
+
+def _instrument_defined(state: State, event: ev.InstrumentDefined) -> None:
+    state.instruments[event.symbol] = event
+
+
+def _account_defined(state: State, event: ev.AccountDefined) -> None:
+    state.accounts[event.account] = event
+    state.risk.setdefault(event.account, AccountRisk())
+
+
+def _firm_defined(state: State, event: ev.FirmDefined) -> None:
+    state.firm = event
+
+
+def _allocation_group_defined(state: State, event: ev.AllocationGroupDefined) -> None:
+    state.groups[event.account] = event
+
+
+def _session_logged_on(state: State, event: ev.SessionLoggedOn) -> None:
+    state.sessions_up.add(event.session_id)
+
+
+def _session_logged_out(state: State, event: ev.SessionLoggedOut) -> None:
+    state.sessions_up.discard(event.session_id)
+
+
+def _reference_price_changed(state: State, event: ev.ReferencePriceChanged) -> None:
+    state.reference_px[event.symbol] = event.px
+
+
+def _trading_halted(state: State, event: ev.TradingHalted) -> None:
+    state.halts[event.scope, event.value] = (event.who, event.why)
+
+
+def _trading_resumed(state: State, event: ev.TradingResumed) -> None:
+    state.halts.pop((event.scope, event.value), None)
+
+
+def _order_received(state: State, event: ev.OrderReceived) -> None:
+    order = Order(
+        order_id=event.order_id,
+        session_id=event.session_id,
+        account=event.account,
+        symbol=event.symbol,
+        side=event.side,
+        ord_type=event.ord_type,
+        time_in_force=event.time_in_force,
+        received_ns=event.at_ns,
+        rested_ns=event.at_ns,
+        versions=[Version(event.cl_ord_id, event.order_qty, event.price, event.hold_px, event.at_ns)],
+    )
+    state.orders[event.order_id] = order
+    state.cl_ord_ids[event.session_id, event.cl_ord_id] = event.order_id
+    state.next_order_id = event.order_id + 1
+    state._rehold(order)
+    if event.price:
+        state._book(event.symbol).add(Resting(event.order_id, event.side, event.price, event.order_qty))
+    state._count("orders")
+
+
+def _order_denied(state: State, event: ev.OrderDenied) -> None:
+    state.orders[event.order_id] = Order(
+        order_id=event.order_id,
+        session_id=event.session_id,
+        account=event.account,
+        symbol=event.symbol,
+        side=event.side,
+        ord_type=event.ord_type,
+        time_in_force=event.time_in_force,
+        received_ns=event.at_ns,
+        rested_ns=event.at_ns,
+        versions=[Version(event.cl_ord_id, event.order_qty, event.price, Px(0), event.at_ns)],
+        working=OrdStatus.REJECTED,
+        reason=event.reason,
+    )
+    # A duplicate must not take over the id of the order that used it first.
+    state.cl_ord_ids.setdefault((event.session_id, event.cl_ord_id), event.order_id)
+    state.next_order_id = event.order_id + 1
+    state._count("denied")
+
+
+def _order_accepted(state: State, event: ev.OrderAccepted) -> None:
+    order = state.orders[event.order_id]
+    if order.working == OrdStatus.PENDING_NEW:
+        order.working = OrdStatus.NEW
+
+
+def _order_rejected(state: State, event: ev.OrderRejected) -> None:
+    state._end(state.orders[event.order_id], OrdStatus.REJECTED, event.text)
+    state._count("rejected")
+
+
+def _order_filled(state: State, event: ev.OrderFilled) -> None:
+    order = state.orders[event.order_id]
+    route = order.route(event.route_id)
+    notional = event.last_px * event.last_qty
+    route.cum_qty += event.last_qty
+    route.cum_notional += notional
+    order.cum_qty += event.last_qty
+    order.cum_notional += notional
+    venue_ids = state.exec_ids.get(route.venue)
+    if venue_ids is None:
+        venue_ids = state.exec_ids[route.venue] = set()
+    venue_ids.add(event.exec_id)
+    instrument = state.instruments[order.symbol]
+    risk = state.risk[order.account]
+    worth = notional if instrument.price_unit == SCALE else money(event.last_px, event.last_qty, instrument.price_unit)
+    fill(risk, order, instrument.currency, event.last_qty, worth)
+    rehold(risk, order, instrument.currency, instrument.price_unit)
+    book = state.books.get(order.symbol)
+    if book is not None and order.order_id in book:
+        book.reduce(order.order_id, event.last_qty)
+    state._count("fills")
+
+
+def _cancel_requested(state: State, event: ev.CancelRequested) -> None:
+    order = state.orders[event.order_id]
+    order.requests.append(
+        Request(CxlRejResponseTo.CANCEL, event.cl_ord_id, event.orig_cl_ord_id, ev.Qty(0), Px(0), Px(0))
+    )
+    state.cl_ord_ids[event.session_id, event.cl_ord_id] = event.order_id
+
+
+def _replace_requested(state: State, event: ev.ReplaceRequested) -> None:
+    order = state.orders[event.order_id]
+    order.requests.append(
+        Request(
+            CxlRejResponseTo.REPLACE,
+            event.cl_ord_id,
+            event.orig_cl_ord_id,
+            event.order_qty,
+            event.price,
+            event.hold_px,
+        )
+    )
+    state.cl_ord_ids[event.session_id, event.cl_ord_id] = event.order_id
+    state._rehold(order)
+
+
+def _request_denied(state: State, event: ev.RequestDenied) -> None:
+    state.cl_ord_ids.setdefault((event.session_id, event.cl_ord_id), event.order_id)
+    state._count("requests_denied")
+
+
+def _request_rejected(state: State, event: ev.RequestRejected) -> None:
+    order = state.orders[event.order_id]
+    order.requests = [r for r in order.requests if r.cl_ord_id != event.cl_ord_id]
+    state._rehold(order)
+    state._count("requests_rejected")
+
+
+def _order_canceled(state: State, event: ev.OrderCanceled) -> None:
+    order = state.orders[event.order_id]
+    order.requests = [r for r in order.requests if r.cl_ord_id != event.cl_ord_id]
+    state._end(order, OrdStatus.CANCELED, event.text)
+    state._count("canceled")
+
+
+def _order_replaced(state: State, event: ev.OrderReplaced) -> None:
+    order = state.orders[event.order_id]
+    request = order.request(event.cl_ord_id)
+    if request is None:
+        return
+    order.requests.remove(request)
+    book = state._book(order.symbol)
+    before = order.versions[-1]
+    open_before = before.order_qty - order.cum_qty
+    order.versions.append(
+        Version(request.cl_ord_id, request.order_qty, request.price, request.hold_px, event.at_ns)
+    )
+    state._rehold(order)
+    leaves = order.leaves_qty
+    if order.price:
+        if order.price != before.price or leaves > open_before:
+            order.rested_ns = event.at_ns
+        if order.order_id in book:
+            book.amend(order.order_id, order.price, leaves)
+        elif leaves > 0:
+            book.add(Resting(order.order_id, order.side, order.price, leaves))
+    state._count("replaced")
+
+
+def _order_expired(state: State, event: ev.OrderExpired) -> None:
+    state._end(state.orders[event.order_id], OrdStatus.EXPIRED, event.text)
+    state._count("expired")
+
+
+def _order_done_for_day(state: State, event: ev.OrderDoneForDay) -> None:
+    state._end(state.orders[event.order_id], OrdStatus.DONE_FOR_DAY, event.text)
+
+
+def _order_routed(state: State, event: ev.OrderRouted) -> None:
+    order = state.orders[event.order_id]
+    route = Route(event.route_id, event.venue, event.cl_ord_id, event.order_qty, event.price)
+    order.routes.append(route)
+    state.routes[event.cl_ord_id] = (order, route)
+
+
+def _route_accepted(state: State, event: ev.RouteAccepted) -> None:
+    route = state.orders[event.order_id].route(event.route_id)
+    if route.working == OrdStatus.PENDING_NEW:
+        route.working = OrdStatus.NEW
+    route.venue_order_id = event.venue_order_id
+
+
+def _route_rejected(state: State, event: ev.RouteRejected) -> None:
+    state.orders[event.order_id].route(event.route_id).working = OrdStatus.REJECTED
+
+
+def _cancel_routed(state: State, event: ev.CancelRouted) -> None:
+    order = state.orders[event.order_id]
+    route = order.route(event.route_id)
+    route.sent_ids += 1
+    route.requests.append(
+        RouteRequest(CxlRejResponseTo.CANCEL, event.cl_ord_id, event.request_cl_ord_id, ev.Qty(0), Px(0))
+    )
+    state.routes[event.cl_ord_id] = (order, route)
+
+
+def _replace_routed(state: State, event: ev.ReplaceRouted) -> None:
+    order = state.orders[event.order_id]
+    route = order.route(event.route_id)
+    route.sent_ids += 1
+    route.requests.append(
+        RouteRequest(
+            CxlRejResponseTo.REPLACE, event.cl_ord_id, event.request_cl_ord_id, event.order_qty, event.price
+        )
+    )
+    state.routes[event.cl_ord_id] = (order, route)
+
+
+def _route_canceled(state: State, event: ev.RouteCanceled) -> None:
+    route = state.orders[event.order_id].route(event.route_id)
+    route.requests = [r for r in route.requests if r.cl_ord_id != event.cl_ord_id]
+    route.working = OrdStatus.CANCELED
+
+
+def _route_replaced(state: State, event: ev.RouteReplaced) -> None:
+    route = state.orders[event.order_id].route(event.route_id)
+    request = route.request(event.cl_ord_id)
+    if request is None:
+        return
+    route.requests.remove(request)
+    route.cl_ord_id = request.cl_ord_id
+    route.order_qty = request.order_qty
+    route.price = request.price
+    if event.venue_order_id:
+        route.venue_order_id = event.venue_order_id
+
+
+def _route_request_rejected(state: State, event: ev.RouteRequestRejected) -> None:
+    route = state.orders[event.order_id].route(event.route_id)
+    route.requests = [r for r in route.requests if r.cl_ord_id != event.cl_ord_id]
+
+
+def _route_expired(state: State, event: ev.RouteExpired) -> None:
+    route = state.orders[event.order_id].route(event.route_id)
+    route.working = OrdStatus.DONE_FOR_DAY if event.done_for_day else OrdStatus.EXPIRED
+
+
+def _report_questioned(state: State, event: ev.ReportQuestioned) -> None:
+    state._count("questioned")
+
+
+_APPLY: Final[dict[type, Callable[[State, Any], None]]] = {
+    ev.EngineStarted: _engine_started,
+    ev.InstrumentDefined: _instrument_defined,
+    ev.AccountDefined: _account_defined,
+    ev.FirmDefined: _firm_defined,
+    ev.AllocationGroupDefined: _allocation_group_defined,
+    ev.SessionLoggedOn: _session_logged_on,
+    ev.SessionLoggedOut: _session_logged_out,
+    ev.ReferencePriceChanged: _reference_price_changed,
+    ev.TradingHalted: _trading_halted,
+    ev.TradingResumed: _trading_resumed,
+    ev.OrderReceived: _order_received,
+    ev.OrderDenied: _order_denied,
+    ev.OrderAccepted: _order_accepted,
+    ev.OrderRejected: _order_rejected,
+    ev.OrderFilled: _order_filled,
+    ev.CancelRequested: _cancel_requested,
+    ev.ReplaceRequested: _replace_requested,
+    ev.RequestDenied: _request_denied,
+    ev.RequestRejected: _request_rejected,
+    ev.OrderCanceled: _order_canceled,
+    ev.OrderReplaced: _order_replaced,
+    ev.OrderExpired: _order_expired,
+    ev.OrderDoneForDay: _order_done_for_day,
+    ev.OrderRouted: _order_routed,
+    ev.RouteAccepted: _route_accepted,
+    ev.RouteRejected: _route_rejected,
+    ev.CancelRouted: _cancel_routed,
+    ev.ReplaceRouted: _replace_routed,
+    ev.RouteCanceled: _route_canceled,
+    ev.RouteReplaced: _route_replaced,
+    ev.RouteRequestRejected: _route_request_rejected,
+    ev.RouteExpired: _route_expired,
+    ev.ReportQuestioned: _report_questioned,
+}

@@ -1,0 +1,191 @@
+"""The callbacks of QuickFIX, and nothing else: each hands over to the kernel and returns.
+
+What this module guards against, all of it tried:
+
+- An exception that leaves a callback ends the process. So everything is caught here; only the exceptions by which QuickFIX
+  is told to reject a message are let through. Anything else is a broken invariant: it is kept in `failure`, and the loop stops
+  the engine after this poll, to start again from the journal.
+- A message object dies with its callback: its text is copied out at once.
+- MsgSeqNum of a message moves on only after the callback has returned. So the message is journaled inside it; what the journal
+  has is known, what it has not is asked for again.
+- A message sent while a session is down is stored and goes out at the next logon, however old. Orders and replaces to a
+  venue are not: a stale one is dropped when the venue asks for it (`DoNotSend`), and then asked about. Cancels and questions may go late.
+
+Sequence numbers are journaled here where they move without the kernel: by administrative messages, and by the rejects that
+QuickFIX writes itself.
+"""
+
+import logging
+import re
+import sys
+from typing import Final
+
+import quickfix
+
+from oms.core import commands as cmd
+from oms.core import events as ev
+from oms.fix.decode import Malformed
+from oms.fix.tags import MsgType
+from oms.fix.wire import SOH, fields, utc_timestamp
+from oms.kernel import Kernel
+
+log = logging.getLogger("oms.fix")
+
+_HEADER_OR_TRAILER: Final = re.compile(r"(?:^|(?<=\x01))(?:8|9|10|34|43|49|52|56|97|122)=[^\x01]*\x01")
+_NEVER_LATE: Final = (MsgType.NEW_ORDER_SINGLE, MsgType.ORDER_CANCEL_REPLACE_REQUEST)
+
+
+class Application(quickfix.Application):  # type: ignore[misc]
+    """One for all sessions of the engine. `names` maps a SessionID's text to the name the configuration gives it."""
+
+    def __init__(self, kernel: Kernel, names: dict[str, str], machine: bool) -> None:
+        super().__init__()
+        self.kernel = kernel
+        self.names = names
+        self.activity = 0  # how many callbacks there were: the loop sees by it that there is work
+        self.failure: BaseException | None = None
+        self.sending_ns = 0  # SendingTime of the message being sent by us; 0 while QuickFIX sends by itself
+        self.refilling = False  # while the store is filled from the journal nothing is journaled again
+        self._machine = machine  # durability: an administrative message, too, is synced before it leaves
+        self.on_up: list[str] = []  # sessions that came up since the loop looked last
+
+    # -- application messages ------------------------------------------------------------------------------------
+
+    def fromApp(self, message: quickfix.Message, session_id: quickfix.SessionID) -> None:
+        """A message of a counterparty that has passed the session layer."""
+        self.activity += 1
+        try:
+            text = message.toString()
+            start = text.index("\x0134=") + 4
+            number = int(text[start : text.index(SOH, start)])
+            self.kernel.on_message(self.names[session_id.toString()], number, text)
+        except Malformed as error:
+            raise _reject(error) from None
+        except Exception as error:
+            self._fail(error)
+
+    def toApp(self, message: quickfix.Message, session_id: quickfix.SessionID) -> None:
+        """A message about to be numbered and sent, or sent again."""
+        self.activity += 1
+        try:
+            if self.sending_ns:
+                message.getHeader().setField(52, utc_timestamp(self.sending_ns))
+                return
+            text = message.toString()
+            found = fields(text)
+            name = self.names[session_id.toString()]
+            if found.get("43") == "Y":
+                stale = name in self.kernel.venues and found["35"] in _NEVER_LATE
+            else:
+                # Written by QuickFIX itself, a BusinessMessageReject: it has taken a number.
+                stale = False
+                body = _HEADER_OR_TRAILER.sub("", text)
+                self.kernel.record(ev.MessageOut(self.kernel.clock(), name, int(found["34"]), 0, body))
+        except Exception as error:
+            self._fail(error)
+            return
+        if stale:
+            raise quickfix.DoNotSend()
+
+    # -- administrative messages ---------------------------------------------------------------------------------
+
+    def fromAdmin(self, message: quickfix.Message, session_id: quickfix.SessionID) -> None:
+        """An administrative message that has passed the session layer."""
+        self.activity += 1
+        try:
+            found = fields(message.toString())
+            name = self.names[session_id.toString()]
+            numbers = self.kernel.ledger.of(name)
+            number = int(found["34"])
+            if found["35"] == MsgType.SEQUENCE_RESET:
+                moved = max(int(found["36"]), numbers.next_in)
+            else:
+                moved = number + 1 if number == numbers.next_in else numbers.next_in
+            if moved != numbers.next_in:
+                self.kernel.record(ev.SessionMoved(self.kernel.clock(), name, 0, moved))
+            if found["35"] == MsgType.REJECT:
+                self._refused(name, found)
+        except Exception as error:
+            self._fail(error)
+
+    def toAdmin(self, message: quickfix.Message, session_id: quickfix.SessionID) -> None:
+        """An administrative message about to be sent."""
+        self.activity += 1
+        if self.refilling:
+            return
+        try:
+            found = fields(message.toString())
+            kind = found["35"]
+            if kind == MsgType.SEQUENCE_RESET:
+                return  # fills a gap under an old number
+            name = self.names[session_id.toString()]
+            numbers = self.kernel.ledger.of(name)
+            number = int(found["34"])
+            now_ns = self.kernel.clock()
+            reset = kind == MsgType.LOGON and (found.get("141") == "Y" or (number == 1 and numbers.next_out > 1))
+            if reset:
+                # By the time we answer a client's Logon it has been counted; our own Logon comes before the venue's.
+                next_in = 1 if name in self.kernel.venues else 2
+                self.kernel.record(ev.SessionReset(now_ns, name))
+                self.kernel.record(ev.SessionMoved(now_ns, name, 2, next_in))
+            elif number >= numbers.next_out:
+                self.kernel.record(ev.SessionMoved(now_ns, name, number + 1, 0))
+            if self._machine:
+                self.kernel.commit()
+        except Exception as error:
+            self._fail(error)
+
+    def _refused(self, name: str, found: dict[str, str]) -> None:
+        """A counterparty's session-level Reject(3) of a message of ours."""
+        log.warning("%s rejected message %s: %s", name, found.get("45"), found.get("58", ""))
+        if name in self.kernel.venues:
+            sent = self.kernel.sent_text(name, int(found.get("45", "0")))
+            if sent:
+                refused = fields(sent)
+                self.kernel.on_command(
+                    cmd.VenueRefusal(
+                        name, refused.get("35", ""), refused.get("11", ""), found.get("58", "rejected")
+                    ),
+                    name,
+                )
+
+    # -- sessions ------------------------------------------------------------------------------------------------
+
+    def onCreate(self, session_id: quickfix.SessionID) -> None:
+        """A session was configured."""
+
+    def onLogon(self, session_id: quickfix.SessionID) -> None:
+        """A session is up."""
+        self.activity += 1
+        try:
+            name = self.names[session_id.toString()]
+            log.info("%s logged on", name)
+            self.on_up.append(name)
+            self.kernel.on_command(cmd.LogOn(name), "session")
+        except Exception as error:
+            self._fail(error)
+
+    def onLogout(self, session_id: quickfix.SessionID) -> None:
+        """A session is down."""
+        self.activity += 1
+        try:
+            name = self.names[session_id.toString()]
+            log.info("%s logged out", name)
+            self.kernel.on_command(cmd.LogOut(name), "session")
+        except Exception as error:
+            self._fail(error)
+
+    def _fail(self, error: BaseException) -> None:
+        log.critical("the engine stops: %s", error, exc_info=sys.exc_info())
+        if self.failure is None:
+            self.failure = error
+
+
+def _reject(error: Malformed) -> Exception:
+    """The QuickFIX exception that makes the reject which FIX prescribes."""
+    tag = int(error.tag)
+    if error.kind == Malformed.UNSUPPORTED:
+        return quickfix.UnsupportedMessageType()
+    if error.kind == Malformed.BAD_VALUE:
+        return quickfix.IncorrectTagValue(tag)
+    return quickfix.FieldNotFound(tag)

@@ -1,0 +1,235 @@
+"""FIX 4.4 text to command. Pure: a message goes in as text, a typed command comes out, or `Malformed`.
+
+The session layer has checked the message against the data dictionary by the time it comes here: known tags, required
+tags, formats, enumerations. What is left is what a dictionary cannot say: that a limit order needs a price, that a number fits
+eight decimals, that a message of a client is not one of a venue. `Malformed` says which tag and why; the caller turns it
+into the reject that FIX prescribes.
+"""
+
+from collections.abc import Callable
+from typing import Final
+
+from oms.core import commands as cmd
+from oms.core.types import ExecType, OrdType, Px, Qty, TimeInForce, parse_scaled
+from oms.fix import tags
+from oms.fix.tags import MsgType
+from oms.fix.wire import fields, parse_utc_timestamp
+
+Fields = dict[str, str]
+
+
+class Malformed(Exception):
+    """A message breaks a rule of FIX. `kind` says which reject it earns.
+
+    *Source:* session test cases 14.b (required tag missing), 14.e (value out of range), 14.m (conditionally required
+    tag missing), 2.r (message type not supported).
+    """
+
+    def __init__(self, kind: str, tag: str, text: str) -> None:
+        super().__init__(text)
+        self.kind = kind
+        self.tag = tag
+
+    MISSING: Final = "missing"
+    CONDITIONALLY_MISSING: Final = "conditionally missing"
+    BAD_VALUE: Final = "bad value"
+    UNSUPPORTED: Final = "unsupported"
+
+
+def from_client(session_id: str, text: str) -> cmd.Command:
+    """What a client asks. Raises Malformed."""
+    message = fields(text)
+    reader = _FROM_CLIENT.get(message[tags.MSG_TYPE])
+    if reader is None:
+        raise Malformed(
+            Malformed.UNSUPPORTED, tags.MSG_TYPE, f"MsgType {message[tags.MSG_TYPE]} is not supported"
+        )
+    return reader(session_id, message)
+
+
+def from_venue(venue: str, text: str) -> cmd.Command | None:
+    """What a venue reports; None for what needs no decision. Raises Malformed."""
+    message = fields(text)
+    reader = _FROM_VENUE.get(message[tags.MSG_TYPE])
+    if reader is None:
+        raise Malformed(
+            Malformed.UNSUPPORTED, tags.MSG_TYPE, f"MsgType {message[tags.MSG_TYPE]} is not supported"
+        )
+    return reader(venue, message)
+
+
+# -- clients -----------------------------------------------------------------------------------------------------
+
+
+def _new_order_single(session_id: str, message: Fields) -> cmd.NewOrder:
+    ord_type = _required(message, tags.ORD_TYPE)
+    return cmd.NewOrder(
+        session_id,
+        _required(message, tags.CL_ORD_ID),
+        _conditional(message, tags.ACCOUNT, "the order needs an account"),
+        _required(message, tags.SYMBOL),
+        _required(message, tags.SIDE),
+        Qty(_positive(message, tags.ORDER_QTY, "an order needs a quantity")),
+        ord_type,
+        _price(message, ord_type),
+        message.get(tags.TIME_IN_FORCE, TimeInForce.DAY),
+    )
+
+
+def _order_cancel_request(session_id: str, message: Fields) -> cmd.CancelOrder:
+    return cmd.CancelOrder(
+        session_id,
+        _required(message, tags.CL_ORD_ID),
+        _required(message, tags.ORIG_CL_ORD_ID),
+        _required(message, tags.SYMBOL),
+        _required(message, tags.SIDE),
+    )
+
+
+def _order_cancel_replace_request(session_id: str, message: Fields) -> cmd.ReplaceOrder:
+    ord_type = _required(message, tags.ORD_TYPE)
+    return cmd.ReplaceOrder(
+        session_id,
+        _required(message, tags.CL_ORD_ID),
+        _required(message, tags.ORIG_CL_ORD_ID),
+        _required(message, tags.SYMBOL),
+        _required(message, tags.SIDE),
+        Qty(_positive(message, tags.ORDER_QTY, "a replace needs a quantity")),
+        ord_type,
+        _price(message, ord_type),
+    )
+
+
+def _order_status_request(session_id: str, message: Fields) -> cmd.RequestStatus:
+    return cmd.RequestStatus(
+        session_id,
+        _required(message, tags.CL_ORD_ID),
+        message.get(tags.SYMBOL, ""),
+        message.get(tags.SIDE, ""),
+        message.get(tags.ORD_STATUS_REQ_ID, ""),
+    )
+
+
+_FROM_CLIENT: Final[dict[str, Callable[[str, Fields], cmd.Command]]] = {
+    MsgType.NEW_ORDER_SINGLE: _new_order_single,
+    MsgType.ORDER_CANCEL_REQUEST: _order_cancel_request,
+    MsgType.ORDER_CANCEL_REPLACE_REQUEST: _order_cancel_replace_request,
+    MsgType.ORDER_STATUS_REQUEST: _order_status_request,
+}
+
+
+# -- venues ------------------------------------------------------------------------------------------------------
+
+
+def _execution_report(venue: str, message: Fields) -> cmd.VenueReport:
+    exec_type = _required(message, tags.EXEC_TYPE)
+    trade = exec_type == ExecType.TRADE
+    return cmd.VenueReport(
+        venue,
+        message.get(tags.CL_ORD_ID, ""),
+        exec_type,
+        _required(message, tags.ORD_STATUS),
+        _required(message, tags.EXEC_ID),
+        message.get(tags.ORDER_ID, ""),
+        message.get(tags.ORIG_CL_ORD_ID, ""),
+        Qty(_decimal(message, tags.LAST_QTY)) if trade else Qty(0),
+        Px(_decimal(message, tags.LAST_PX)) if trade else Px(0),
+        Qty(_decimal(message, tags.ORDER_QTY)),
+        Qty(_decimal(message, tags.CUM_QTY)),
+        Px(_decimal(message, tags.PRICE)),
+        _whole(message, tags.ORD_REJ_REASON, 99),
+        message.get(tags.TEXT, ""),
+        _time(message, tags.TRANSACT_TIME),
+    )
+
+
+def _order_cancel_reject(venue: str, message: Fields) -> cmd.VenueCancelReject:
+    return cmd.VenueCancelReject(
+        venue,
+        _required(message, tags.CL_ORD_ID),
+        message.get(tags.ORIG_CL_ORD_ID, ""),
+        message.get(tags.ORD_STATUS, ""),
+        _whole(message, tags.CXL_REJ_REASON, 99),
+        message.get(tags.TEXT, ""),
+    )
+
+
+def _market_data_snapshot(venue: str, message: Fields) -> cmd.PublishPrice:
+    return cmd.PublishPrice(
+        _required(message, tags.SYMBOL), Px(_positive(message, tags.MD_ENTRY_PX, "no price")), venue
+    )
+
+
+def _business_message_reject(venue: str, message: Fields) -> cmd.VenueRefusal:
+    return cmd.VenueRefusal(
+        venue,
+        message.get(tags.REF_MSG_TYPE, ""),
+        message.get(tags.BUSINESS_REJECT_REF_ID, ""),
+        message.get(tags.TEXT, ""),
+    )
+
+
+_FROM_VENUE: Final[dict[str, Callable[[str, Fields], cmd.Command]]] = {
+    MsgType.EXECUTION_REPORT: _execution_report,
+    MsgType.ORDER_CANCEL_REJECT: _order_cancel_reject,
+    MsgType.MARKET_DATA_SNAPSHOT: _market_data_snapshot,
+    MsgType.BUSINESS_MESSAGE_REJECT: _business_message_reject,
+}
+
+
+# -- fields ------------------------------------------------------------------------------------------------------
+
+
+def _required(message: Fields, tag: str) -> str:
+    value = message.get(tag)
+    if not value:
+        raise Malformed(Malformed.MISSING, tag, f"required tag {tag} is missing")
+    return value
+
+
+def _conditional(message: Fields, tag: str, why: str) -> str:
+    value = message.get(tag)
+    if not value:
+        raise Malformed(Malformed.CONDITIONALLY_MISSING, tag, why)
+    return value
+
+
+def _positive(message: Fields, tag: str, why: str) -> int:
+    value = _scaled(tag, _conditional(message, tag, why))
+    if value <= 0:
+        raise Malformed(Malformed.BAD_VALUE, tag, f"tag {tag} must be greater than 0")
+    return value
+
+
+def _decimal(message: Fields, tag: str) -> int:
+    text = message.get(tag)
+    return _scaled(tag, text) if text else 0
+
+
+def _scaled(tag: str, text: str) -> int:
+    try:
+        return parse_scaled(text)
+    except ValueError as error:
+        raise Malformed(Malformed.BAD_VALUE, tag, f"tag {tag}: {error}") from None
+
+
+def _whole(message: Fields, tag: str, default: int) -> int:
+    text = message.get(tag)
+    return int(text) if text and text.isdigit() else default
+
+
+def _time(message: Fields, tag: str) -> int:
+    text = message.get(tag)
+    if not text:
+        return 0
+    try:
+        return parse_utc_timestamp(text)
+    except ValueError:
+        raise Malformed(Malformed.BAD_VALUE, tag, f"tag {tag} is not a UTCTimestamp") from None
+
+
+def _price(message: Fields, ord_type: str) -> Px:
+    """Price(44), which every order but a market order must carry."""
+    if ord_type == OrdType.MARKET:
+        return Px(0)
+    return Px(_positive(message, tags.PRICE, f"OrdType {ord_type} needs a price"))

@@ -1,0 +1,357 @@
+"""The hot path: an input in, a decision journaled and applied, messages out. And the way back after a crash.
+
+One input at a time: it is journaled, decided, its events are journaled and applied one by one, and what an event sends is
+written as text at once (it must show the order as it stood then) and put into the outbox. Nothing leaves here: `flush`, once
+per turn of the loop, numbers the outbox (one `MessageOut` per message), commits the journal at the configured
+level, and only then hands the messages to their sessions.
+
+The journal is the truth about sessions as well: `Ledger` is the fold of the records that carry sequence numbers.
+
+Recovery (`recover`) folds the journal again: no decide, no sends. Two things a crash can cut in half are completed:
+
+- *A decision.* If the last input is not followed by all of its events, it is decided again: `decide` is a function of the state
+  before it, the input and its time, so that the events that are there must be the first of those that come out.
+- *A flush.* A message that was decided but has no `MessageOut` was never sent. It is written again, character for character, and put
+  into the outbox. A message that has one has a sequence number: the peer asks for it if it did not arrive.
+
+To know the state as it was before the last input, events wait in `_Replay.pending` until a later record shows that their decision was
+complete and sent.
+"""
+
+import logging
+import time
+from collections import deque
+from collections.abc import Callable, Iterable
+from typing import Final, Protocol
+
+import msgspec
+from msgspec import Struct, field
+
+from oms.core import commands as cmd
+from oms.core import events as ev
+from oms.core.engine import decide
+from oms.core.state import State
+from oms.fix.decode import Malformed, from_client, from_venue
+from oms.fix.encode import render
+
+log = logging.getLogger("oms.kernel")
+
+Clock = Callable[[], int]
+
+_command_json: Final = msgspec.json.Encoder().encode
+_read_command: Final = msgspec.json.Decoder(cmd.AnyCommand).decode
+
+
+class Journal(Protocol):
+    """What the kernel needs of the journal's writer."""
+
+    def append(self, body: bytes) -> int:
+        """Append a record; its sequence."""
+        ...
+
+    def commit(self) -> int:
+        """Vouch for all that was appended, at the configured level."""
+        ...
+
+
+class Numbers(Struct):
+    """One session's next sequence numbers, as the journal knows them."""
+
+    next_out: int = 1
+    next_in: int = 1
+    first_kept: int = 0  # journal sequence of the last reset: older messages cannot be asked for
+
+
+class Ledger:
+    """The sequence numbers of every session: the fold of the records that carry them."""
+
+    __slots__ = ("sessions",)
+
+    def __init__(self, sessions: dict[str, Numbers] | None = None) -> None:
+        self.sessions: dict[str, Numbers] = sessions or {}
+
+    def of(self, session_id: str) -> Numbers:
+        """A session's numbers; a session that is new starts at 1."""
+        numbers = self.sessions.get(session_id)
+        if numbers is None:
+            numbers = self.sessions[session_id] = Numbers()
+        return numbers
+
+    def apply(self, event: ev.Event, seq: int) -> None:
+        """Fold one record."""
+        kind = type(event)
+        if kind is ev.MessageOut:
+            self.of(event.session_id).next_out = event.msg_seq_num + 1  # type: ignore[attr-defined]
+        elif kind is ev.MessageIn:
+            numbers = self.of(event.session_id)  # type: ignore[attr-defined]
+            numbers.next_in = max(numbers.next_in, event.msg_seq_num + 1)  # type: ignore[attr-defined]
+        elif kind is ev.SessionMoved:
+            numbers = self.of(event.session_id)  # type: ignore[attr-defined]
+            numbers.next_out = event.next_out or numbers.next_out  # type: ignore[attr-defined]
+            numbers.next_in = event.next_in or numbers.next_in  # type: ignore[attr-defined]
+        elif kind is ev.SessionReset:
+            self.sessions[event.session_id] = Numbers(first_kept=seq)  # type: ignore[attr-defined]
+
+
+class Pending(Struct, gc=False):
+    """A message in the outbox."""
+
+    session_id: str
+    text: str
+    cause_seq: int
+    event: ev.Event
+
+
+class Kernel:
+    """State, journal and outbox of one engine. One thread; every method returns with the state and the journal in step."""
+
+    __slots__ = ("_append", "_journal", "_recent", "clock", "ledger", "local", "outbox", "state", "venues")
+
+    def __init__(
+        self,
+        state: State,
+        ledger: Ledger,
+        journal: Journal,
+        venues: Iterable[str],
+        outbox: Iterable[Pending] = (),
+        clock: Clock = time.time_ns,
+    ) -> None:
+        self.state = state
+        self.ledger = ledger
+        self.venues = frozenset(venues)
+        self.outbox: deque[Pending] = deque(outbox)
+        self.clock = clock
+        # Venues inside this process take the event itself: name -> deliver(event).
+        self.local: dict[str, Callable[[ev.Event], None]] = {}
+        # What was sent to venues lately, since a session-level Reject names a message by its number only.
+        self._recent: dict[str, deque[tuple[int, str]]] = {venue: deque(maxlen=4096) for venue in self.venues}
+        self._journal = journal
+        self._append = journal.append
+
+    # -- inputs --------------------------------------------------------------------------------------------------
+
+    def on_message(self, session_id: str, msg_seq_num: int, text: str) -> None:
+        """An application message of a session. Raises Malformed, after journaling it, if it breaks a rule of FIX."""
+        now_ns = self.clock()
+        if not text.isascii():
+            # FIX is ASCII outside its encoded fields; what is not would not survive the journal.
+            text = text.encode("utf-8", "surrogateescape").decode("ascii", "backslashreplace")
+        event = ev.MessageIn(now_ns, session_id, msg_seq_num, text)
+        self.ledger.apply(event, self._append(ev.encode(event)))
+        command = read_message(session_id, text, self.venues)
+        if command is not None:
+            self._carry_out(command, now_ns)
+
+    def on_command(self, command: cmd.Command, source: str) -> None:
+        """An input that is not a message: from the paper venue, a timer, an operator, or the reference data."""
+        now_ns = self.clock()
+        self._append(ev.encode(ev.CommandTaken(now_ns, source, _command_json(command).decode())))
+        self._carry_out(command, now_ns)
+
+    def record(self, event: ev.Event) -> int:
+        """Journal and apply a fact that nothing needs to be decided about. Returns its sequence."""
+        seq = self._append(ev.encode(event))
+        self.state.apply(event)
+        self.ledger.apply(event, seq)
+        return seq
+
+    def _carry_out(self, command: cmd.Command, now_ns: int) -> None:
+        state = self.state
+        append = self._append
+        encode = ev.encode
+        for event in decide_or_question(state, command, now_ns):
+            seq = append(encode(event))
+            state.apply(event)
+            message = render(event, seq, state)
+            if message is not None:
+                self.outbox.append(Pending(message[0], message[1], seq, event))
+
+    # -- outputs -------------------------------------------------------------------------------------------------
+
+    def flush(self, send: Callable[[str, str, int, int], None]) -> int:
+        """Number, commit and send what the turn decided. Returns how many messages went out.
+
+        `send(session_id, text, msg_seq_num, at_ns)` hands a message to its session. Venues of this process answer at once, and what
+        they answer is decided, journaled and sent in the same call.
+        """
+        sent = 0
+        outbox = self.outbox
+        while True:
+            batch: list[tuple[Pending, int, int]] = []
+            now_ns = self.clock()
+            while outbox:
+                pending = outbox.popleft()
+                if pending.session_id in self.local:
+                    batch.append((pending, 0, now_ns))
+                    continue
+                numbers = self.ledger.of(pending.session_id)
+                number = numbers.next_out
+                numbers.next_out = number + 1
+                self._append(
+                    ev.encode(
+                        ev.MessageOut(now_ns, pending.session_id, number, pending.cause_seq, pending.text)
+                    )
+                )
+                batch.append((pending, number, now_ns))
+                if pending.session_id in self.venues:
+                    self._recent[pending.session_id].append((number, pending.text))
+            self._journal.commit()
+            for pending, number, at_ns in batch:
+                if number:
+                    send(pending.session_id, pending.text, number, at_ns)
+                else:
+                    self.local[pending.session_id](pending.event)
+            sent += len(batch)
+            if not outbox:
+                return sent
+
+    def commit(self) -> None:
+        """Vouch for what was journaled, at the configured level."""
+        self._journal.commit()
+
+    def sent_text(self, session_id: str, msg_seq_num: int) -> str:
+        """A recent message to a venue by its number; empty if it is not, or no longer, known."""
+        recent = self._recent.get(session_id, ())
+        return next((text for number, text in recent if number == msg_seq_num), "")
+
+
+def decide_or_question(state: State, command: cmd.Command, now_ns: int) -> list[ev.Event]:
+    """`decide`, where a defect of ours becomes data: the state is untouched by then, so the engine can go on.
+
+    A message that no code can decide about would otherwise stop the engine again at every start.
+    """
+    try:
+        return decide(state, command, now_ns)
+    except Exception as error:
+        log.exception("no decision about %r", command)
+        who = getattr(command, "session_id", "") or getattr(command, "venue", "")
+        return [ev.ReportQuestioned(now_ns, 0, who, "internal_error", "", repr(error))]
+
+
+def read_message(session_id: str, text: str, venues: frozenset[str]) -> cmd.Command | None:
+    """The command in a message. Raises Malformed."""
+    return from_venue(session_id, text) if session_id in venues else from_client(session_id, text)
+
+
+# -- recovery ----------------------------------------------------------------------------------------------------
+
+
+class Recovered(Struct):
+    """What a journal says: where the engine stood, and what it had still to send."""
+
+    state: State
+    ledger: Ledger
+    outbox: list[Pending]
+    missing: list[ev.Event]  # events of the last decision that the crash kept from the journal
+    records: int
+    last_seq: int
+
+
+class DecisionDiffers(Exception):
+    """The last input, decided again, does not lead to the events that are journaled: this code is not the one that wrote them."""
+
+
+class _Replay:
+    """Folds records in order, holding back what may still have to be completed."""
+
+    __slots__ = ("ledger", "pending", "sent", "state")
+
+    def __init__(self, state: State, ledger: Ledger) -> None:
+        self.state = state
+        self.ledger = ledger
+        self.pending: deque[tuple[int, ev.Event]] = deque()
+        self.sent: set[int] = set()
+
+    def take(self, seq: int, body: bytes) -> None:
+        event = ev.decode(body)
+        self.ledger.apply(event, seq)
+        if type(event) is ev.MessageOut:
+            # A flush comes after the turn's decisions: everything before its cause is decided and sent.
+            self.sent.add(event.cause_seq)
+            apply = self.state.apply
+            pending = self.pending
+            while pending and pending[0][0] <= event.cause_seq:
+                apply(pending.popleft()[1])
+        else:
+            self.pending.append((seq, event))
+
+    def finish(
+        self, venues: frozenset[str], local: frozenset[str], next_seq: int
+    ) -> tuple[list[Pending], list[ev.Event]]:
+        """Apply what is left, writing what was not sent; complete the last decision."""
+        outbox: list[Pending] = []
+        last_input = max(
+            (i for i, (_, e) in enumerate(self.pending) if type(e) in (ev.MessageIn, ev.CommandTaken)), default=-1
+        )
+        missing: list[ev.Event] = []
+        records = list(self.pending)
+        for seq, event in records[: last_input + 1]:
+            self._apply(seq, event, outbox)
+        if last_input >= 0:
+            tail = records[last_input + 1 :]
+            expected = self._decide(records[last_input][1], venues)
+            there = [event for _, event in tail]
+            missing = _missing(there, expected)
+        for seq, event in records[last_input + 1 :]:
+            self._apply(seq, event, outbox)
+        for event in missing:
+            self._apply(next_seq, event, outbox)
+            next_seq += 1
+        # A venue of this process looks at the state for what it owes: what it did not answer, it has not done.
+        return [pending for pending in outbox if pending.session_id not in local], missing
+
+    def _apply(self, seq: int, event: ev.Event, outbox: list[Pending]) -> None:
+        self.state.apply(event)
+        message = render(event, seq, self.state)
+        if message is not None and seq not in self.sent:
+            outbox.append(Pending(message[0], message[1], seq, event))
+
+    def _decide(self, source: ev.Event, venues: frozenset[str]) -> list[ev.Event]:
+        try:
+            if isinstance(source, ev.MessageIn):
+                command = read_message(source.session_id, source.text, venues)
+            else:
+                assert isinstance(source, ev.CommandTaken)
+                command = _read_command(source.text)
+        except Malformed:
+            return []
+        return decide_or_question(self.state, command, source.at_ns) if command is not None else []
+
+
+def _missing(there: list[ev.Event], expected: list[ev.Event]) -> list[ev.Event]:
+    """The events of a decision that are not in the journal, which must be its last ones.
+
+    Facts that were recorded after the decision (a session's numbers, say) show that it was complete.
+    """
+    decided = there[: len(expected)]
+    if decided == expected:
+        return []
+    if there != expected[: len(there)]:
+        raise DecisionDiffers(
+            f"the last input leads to {expected!r}, but the journal has {there!r}: it was written by another version"
+        )
+    return expected[len(there) :]
+
+
+def recover(
+    records: Iterable[tuple[int, bytes]],
+    venues: Iterable[str],
+    local: Iterable[str] = (),
+    state: State | None = None,
+    ledger: Ledger | None = None,
+    last_seq: int = 0,
+) -> Recovered:
+    """Fold records, from the first or from a snapshot's state on, and complete what a crash cut in half.
+
+    The caller appends `missing` to the journal, in order, before anything else: `outbox` counts on their sequences.
+    Raises DecisionDiffers; msgspec.ValidationError for a record of an unknown kind.
+    """
+    replay = _Replay(state or State(), ledger or Ledger())
+    count = 0
+    take = replay.take
+    for seq, body in records:
+        take(seq, body)
+        last_seq = seq
+        count += 1
+    outbox, missing = replay.finish(frozenset(venues), frozenset(local), last_seq + 1)
+    return Recovered(replay.state, replay.ledger, outbox, missing, count, last_seq)

@@ -1,0 +1,125 @@
+"""The operators' local socket: one JSON object per line in, one per line out.
+
+    {"do": "halt", "scope": "account", "value": "ACC-ALPHA", "who": "jane", "why": "limit review"}
+    {"ok": true}
+
+A Unix socket with mode 0600: who may open it is who may run the engine. Commands become ordinary inputs of the kernel, journaled
+with who and why. Everything that only looks (orders, history) reads the journal instead and needs no engine.
+"""
+
+import contextlib
+import json
+import logging
+import os
+import socket
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+
+from oms.core import commands as cmd
+
+log = logging.getLogger("oms.operator")
+
+SCOPES: Final = ("all", "account", "symbol", "session", "venue")
+_MAX_LINE: Final = 4096
+
+
+class OperatorSocket:
+    """Listens at `path`; `submit(command, source)` takes what is asked, `status()` answers how the engine is."""
+
+    def __init__(
+        self,
+        path: Path,
+        submit: Callable[[cmd.Command, str], None],
+        status: Callable[[], dict[str, Any]],
+        watch: Callable[[int], None],
+    ) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.unlink(missing_ok=True)
+        self._path = path
+        self._submit = submit
+        self._status = status
+        self._watch = watch
+        self._listener = socket.socket(socket.AF_UNIX)
+        self._listener.bind(str(path))
+        os.chmod(path, 0o600)
+        self._listener.listen(8)
+        self._listener.setblocking(False)
+        self._clients: dict[socket.socket, bytes] = {}
+        watch(self._listener.fileno())
+
+    def turn(self) -> bool:
+        """Serve what has come. True if anything had."""
+        busy = False
+        with contextlib.suppress(BlockingIOError):
+            client, _ = self._listener.accept()
+            client.setblocking(False)
+            self._clients[client] = b""
+            self._watch(client.fileno())
+            busy = True
+        for client in list(self._clients):
+            try:
+                part = client.recv(_MAX_LINE)
+            except BlockingIOError:
+                continue
+            except OSError:
+                part = b""
+            busy = True
+            data = self._clients[client] + part
+            *lines, rest = data.split(b"\n")
+            with contextlib.suppress(OSError):
+                for line in lines:
+                    client.sendall(json.dumps(self._answer(line)).encode() + b"\n")
+            if not part or len(rest) > _MAX_LINE:
+                del self._clients[client]
+                client.close()
+            else:
+                self._clients[client] = rest
+        return busy
+
+    def close(self) -> None:
+        """Stop listening and remove the socket."""
+        for client in (*self._clients, self._listener):
+            client.close()
+        self._path.unlink(missing_ok=True)
+
+    def _answer(self, line: bytes) -> dict[str, Any]:
+        try:
+            asked = json.loads(line)
+            if not isinstance(asked, dict):
+                raise ValueError("an object is expected")
+            do = asked.get("do")
+            if do == "status":
+                return {"ok": True, **self._status()}
+            if do not in ("halt", "resume"):
+                raise ValueError(f"do must be halt, resume or status, not {do!r}")
+            scope, value = str(asked.get("scope", "all")), str(asked.get("value", ""))
+            who, why = str(asked.get("who", "")), str(asked.get("why", ""))
+            if scope not in SCOPES:
+                raise ValueError(f"scope must be one of {', '.join(SCOPES)}, not {scope!r}")
+            if (scope == "all") != (not value):
+                raise ValueError("value is given for every scope but all")
+            if not who or not why:
+                raise ValueError("who and why must be given")
+            kind = cmd.Halt if do == "halt" else cmd.Resume
+            self._submit(kind(scope, value, who, why), f"operator:{who}")
+            return {"ok": True}
+        except ValueError as error:
+            return {"ok": False, "error": str(error)}
+
+
+def ask(path: Path, question: dict[str, Any], timeout_s: float = 5.0) -> dict[str, Any]:
+    """Ask a running engine. Raises OSError if none listens."""
+    with socket.socket(socket.AF_UNIX) as client:
+        client.settimeout(timeout_s)
+        client.connect(str(path))
+        client.sendall(json.dumps(question).encode() + b"\n")
+        answer = b""
+        while not answer.endswith(b"\n"):
+            part = client.recv(_MAX_LINE)
+            if not part:
+                raise OSError("the engine hung up")
+            answer += part
+    found = json.loads(answer)
+    assert isinstance(found, dict)
+    return found

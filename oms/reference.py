@@ -1,0 +1,196 @@
+"""Reference data files to definitions: instruments with their ticks and lots, accounts with their limits.
+
+The definitions are events. At start the engine compares them with its state and journals what is new or changed, so that
+state stays the fold of the journal alone, and a limit changed overnight leaves its trace.
+"""
+
+import csv
+from pathlib import Path
+
+from oms.config import Config, ConfigError, Strict, convert, read_toml, relative_to
+from oms.core import events as ev
+from oms.core.state import State
+from oms.core.types import SCALE, Px, Qty, parse_scaled
+
+
+class _Market(Strict, frozen=True):
+    mic: str
+    name: str
+    country: str
+    timezone: str
+    currency: str
+    venue_quote_unit: str
+    lot_size: str
+    tick_table: str
+    sessions: list[tuple[str, str]]
+    settlement_days: int
+    source: str
+
+
+class _Markets(Strict, frozen=True):
+    market: list[_Market]
+
+
+class _TickTable(Strict, frozen=True):
+    name: str
+    source: str
+    rows: list[tuple[str, str]]
+    assumption: str = ""
+
+
+class _TickTables(Strict, frozen=True):
+    tick_table: list[_TickTable]
+
+
+class _Firm(Strict, frozen=True):
+    max_order_qty: str
+    max_order_notional: dict[str, str]
+
+
+class _Account(Strict, frozen=True):
+    id: str
+    name: str
+    clients: list[str]
+    position_limit: str
+    buying_power: dict[str, str]
+
+
+class _Member(Strict, frozen=True):
+    account: str
+    weight: str
+
+
+class _Group(Strict, frozen=True):
+    id: str
+    members: list[_Member]
+
+
+class _Accounts(Strict, frozen=True):
+    firm: _Firm
+    account: list[_Account]
+    allocation_group: list[_Group] = []
+
+
+def definitions(config: Config, at_ns: int) -> list[ev.Event]:
+    """Everything that the configuration's reference files define, in their order. Raises ConfigError."""
+    return [*_instruments(config, at_ns), *_accounts(config, at_ns)]
+
+
+def changes(state: State, defined: list[ev.Event]) -> list[ev.Event]:
+    """Those definitions that the state does not have, or has otherwise. What is gone from the files stays as it was."""
+    return [event for event in defined if not _known(state, event)]
+
+
+def _known(state: State, event: ev.Event) -> bool:
+    current: ev.Event | None
+    if isinstance(event, ev.InstrumentDefined):
+        current = state.instruments.get(event.symbol)
+    elif isinstance(event, ev.AccountDefined):
+        current = state.accounts.get(event.account)
+    elif isinstance(event, ev.AllocationGroupDefined):
+        current = state.groups.get(event.account)
+    else:
+        current = state.firm
+    return current is not None and _but_time(current) == _but_time(event)
+
+
+def _but_time(event: ev.Event) -> tuple[object, ...]:
+    return tuple(getattr(event, name) for name in event.__struct_fields__ if name != "at_ns")
+
+
+def _instruments(config: Config, at_ns: int) -> list[ev.Event]:
+    tables_path = relative_to(config, config.reference.tick_rules)
+    tables = {
+        table.name: tuple(
+            (Px(_decimal(tables_path, table.name, low)), Px(_decimal(tables_path, table.name, tick)))
+            for low, tick in table.rows
+        )
+        for table in convert(tables_path, read_toml(tables_path), _TickTables).tick_table
+    }
+    markets_path = relative_to(config, config.reference.markets)
+    markets = {m.mic: m for m in convert(markets_path, read_toml(markets_path), _Markets).market}
+    path = relative_to(config, config.reference.instruments)
+    columns = ["symbol", "market", "currency", "isin", "name", "tick_table", "lot_size"]
+    events: list[ev.Event] = []
+    seen: dict[str, int] = {}
+    try:
+        file = path.open(newline="", encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(f"{path}: {error.strerror}") from None
+    with file:
+        reader = csv.DictReader(file)
+        if reader.fieldnames != columns:
+            raise ConfigError(f"{path}, line 1: the columns must be {','.join(columns)}")
+        for row in reader:
+            where = f"{path}, line {reader.line_num}"
+            if None in row or None in row.values():
+                raise ConfigError(f"{where}: not {len(columns)} columns")
+            if row["symbol"] in seen:
+                raise ConfigError(f"{where}: symbol {row['symbol']} stands in line {seen[row['symbol']]} already")
+            if row["market"] not in markets:
+                raise ConfigError(f"{where}: market {row['market']} is not in {markets_path}")
+            if row["tick_table"] not in tables:
+                raise ConfigError(f"{where}: tick_table {row['tick_table']} is not in {tables_path}")
+            seen[row["symbol"]] = reader.line_num
+            events.append(
+                ev.InstrumentDefined(
+                    at_ns,
+                    row["symbol"],
+                    row["market"],
+                    row["currency"],
+                    row["isin"],
+                    row["name"],
+                    Qty(_decimal(path, f"line {reader.line_num}, lot_size", row["lot_size"])),
+                    tables[row["tick_table"]],
+                    Px(SCALE),
+                    markets[row["market"]].settlement_days,
+                )
+            )
+    return events
+
+
+def _accounts(config: Config, at_ns: int) -> list[ev.Event]:
+    path = relative_to(config, config.reference.accounts)
+    accounts = convert(path, read_toml(path), _Accounts)
+    collar = _decimal(Path(config.path), "risk.price_collar_percent", config.risk.price_collar_percent)
+    events: list[ev.Event] = [
+        ev.FirmDefined(
+            at_ns,
+            Qty(_decimal(path, "firm.max_order_qty", accounts.firm.max_order_qty)),
+            _amounts(path, "firm.max_order_notional", accounts.firm.max_order_notional),
+            collar * 100 // SCALE,
+            config.engine.venue,
+            tuple(sorted(config.venues.items())),
+        )
+    ]
+    events += [
+        ev.AccountDefined(
+            at_ns,
+            account.id,
+            account.name,
+            tuple(account.clients),
+            _amounts(path, f"account {account.id}", account.buying_power),
+            Qty(_decimal(path, f"account {account.id}, position_limit", account.position_limit)),
+        )
+        for account in accounts.account
+    ]
+    events += [
+        ev.AllocationGroupDefined(
+            at_ns,
+            group.id,
+            tuple((m.account, _decimal(path, f"allocation_group {group.id}", m.weight)) for m in group.members),
+        )
+        for group in accounts.allocation_group
+    ]
+    return events
+
+
+def _amounts(path: Path, key: str, amounts: dict[str, str]) -> tuple[tuple[str, int], ...]:
+    return tuple((currency, _decimal(path, f"{key}, {currency}", text)) for currency, text in amounts.items())
+
+
+def _decimal(path: Path, key: str, text: str) -> int:
+    try:
+        return parse_scaled(text)
+    except ValueError as error:
+        raise ConfigError(f"{path}: {key}: {error}") from None
