@@ -1,8 +1,9 @@
 """Wiring: one engine from one configuration. Nothing imports this but the command line and tests.
 
-The order of a start: the journal's writer (it locks the directory and repairs a torn tail), recovery, the events that the crash cut
-off, a new `EngineStarted`, changed reference data; then the FIX sessions with their numbers and messages put back; last, the door opens.
-The order of a stop: the door closes, sessions log out, the outbox is flushed, a snapshot is taken, the journal is closed.
+The order of a start: the journal's writer (it locks the directory and repairs a torn tail), recovery, the
+events that the crash cut off, a new `EngineStarted`, changed reference data; then the FIX sessions with their
+numbers and messages put back; last, the door opens. The order of a stop: the door closes, sessions log out,
+the outbox is flushed, a snapshot is taken, the journal is closed.
 """
 
 import asyncio
@@ -47,7 +48,8 @@ class Engine:
         for name in {config.engine.venue, *config.venues.values()}:
             if name not in (PAPER, *venue_names):
                 raise ConfigError(
-                    f"{config.path}: orders are to go to venue {name!r}, which is neither 'paper' nor a session of [fix] venues"
+                    f"{config.path}: orders are to go to venue {name!r},"
+                    " which is neither 'paper' nor a session of [fix] venues"
                 )
         self.directory = Path(config.files.journal)
         self.journal = JournalWriter.open(
@@ -82,8 +84,10 @@ class Engine:
         self.sessions.poll()
         self.door: Door | None = None
         if self.clients:
-            allowed = frozenset((s["BeginString"], s["TargetCompID"], s["SenderCompID"]) for s in self.clients)
-            self.door = Door((host, port), allowed, self.sessions.poll_clients, inner_port, self.watch.add)
+            allowed = frozenset(
+                (s["BeginString"], s["TargetCompID"], s["SenderCompID"]) for s in self.clients
+            )
+            self.door = Door((host, port), allowed, self.sessions.poll_clients, inner_port, self.watch)
         self.operator = OperatorSocket(
             Path(self.config.files.operator_socket), kernel.on_command, self.status, self.watch.add
         )
@@ -111,7 +115,10 @@ class Engine:
             self.sessions.refill(name, numbers.next_out, numbers.next_in, sent.get(name, {}))
 
     def turn(self) -> bool:
-        """Poll everything once and send what was decided. True if there was work. Raises what broke an invariant."""
+        """Poll everything once and send what was decided.
+
+        True if there was work. Raises what broke an invariant.
+        """
         busy = self.door.turn() if self.door is not None else False
         self.sessions.poll()
         if self.application.failure is not None:
@@ -189,7 +196,10 @@ class Engine:
 
 
 def run_engine(config: Config, started: Callable[[Engine], None] = lambda engine: None) -> None:
-    """Run until SIGINT or SIGTERM. `started` is told once the door is open. Raises what stopped the engine."""
+    """Run until SIGINT or SIGTERM.
+
+    `started` is told once the door is open. Raises what stopped the engine.
+    """
     uvloop.run(_run(config, started))
 
 
@@ -210,17 +220,22 @@ async def _run(config: Config, started: Callable[[Engine], None]) -> None:
 def _sessions_of(config: Config) -> tuple[list[Section], list[Section]]:
     try:
         clients = read_settings(relative_to(config, config.fix.clients)) if config.fix.clients else []
-        venues = [section for name in config.fix.venues for section in read_settings(relative_to(config, name))]
+        venues = [
+            section for name in config.fix.venues for section in read_settings(relative_to(config, name))
+        ]
     except SettingsError as error:
         raise ConfigError(str(error)) from None
     names = [section["TargetCompID"] for section in (*clients, *venues)]
     for name in names:
         if names.count(name) > 1 or name == PAPER:
-            raise ConfigError(f"{config.path}: two sessions are named {name}: a TargetCompID must be used once")
+            raise ConfigError(
+                f"{config.path}: two sessions are named {name}: a TargetCompID must be used once"
+            )
     for section in venues:
         if not section.get("SocketConnectHost") or not section.get("SocketConnectPort", "").isdigit():
             raise ConfigError(
-                f"{config.path}: venue session {section['TargetCompID']} needs SocketConnectHost and SocketConnectPort"
+                f"{config.path}: venue session {section['TargetCompID']}"
+                " needs SocketConnectHost and SocketConnectPort"
             )
     return clients, venues
 

@@ -1,7 +1,7 @@
 """config/*.toml to strict typed structs. A wrong file is one line that names file, key, line and reason.
 
-Paths in a file are relative to the file, except those under `[files]`, where the engine writes: they are relative to the
-working directory, so that a configuration can be run from anywhere.
+Paths in a file are relative to the file, except those under `[files]`, where the engine writes: they are
+relative to the working directory, so that a configuration can be run from anywhere.
 """
 
 import re
@@ -66,6 +66,7 @@ class SimTable(Strict, frozen=True):
 
     settings: str = ""
     trade_file: str = "var/sim-trades.csv"
+    store: str = ""  # where its session survives a restart; empty keeps it in memory
     seed: int = 1
 
 

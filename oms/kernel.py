@@ -1,21 +1,25 @@
 """The hot path: an input in, a decision journaled and applied, messages out. And the way back after a crash.
 
-One input at a time: it is journaled, decided, its events are journaled and applied one by one, and what an event sends is
-written as text at once (it must show the order as it stood then) and put into the outbox. Nothing leaves here: `flush`, once
-per turn of the loop, numbers the outbox (one `MessageOut` per message), commits the journal at the configured
-level, and only then hands the messages to their sessions.
+One input at a time: it is journaled, decided, its events are journaled and applied one by one, and what an
+event sends is written as text at once (it must show the order as it stood then) and put into the outbox.
+Nothing leaves here: `flush`, once per turn of the loop, numbers the outbox (one `MessageOut` per message),
+commits the journal at the configured level, and only then hands the messages to their sessions.
 
-The journal is the truth about sessions as well: `Ledger` is the fold of the records that carry sequence numbers.
+The journal is the truth about sessions as well: `Ledger` is the fold of the records that carry sequence
+numbers.
 
-Recovery (`recover`) folds the journal again: no decide, no sends. Two things a crash can cut in half are completed:
+Recovery (`recover`) folds the journal again: no decide, no sends. Two things a crash can cut in half are
+completed:
 
-- *A decision.* If the last input is not followed by all of its events, it is decided again: `decide` is a function of the state
-  before it, the input and its time, so that the events that are there must be the first of those that come out.
-- *A flush.* A message that was decided but has no `MessageOut` was never sent. It is written again, character for character, and put
-  into the outbox. A message that has one has a sequence number: the peer asks for it if it did not arrive.
+- *A decision.* If the last input is not followed by all of its events, it is decided again: `decide` is a
+  function of the state before it, the input and its time, so that the events that are there must be the first
+  of those that come out.
+- *A flush.* A message that was decided but has no `MessageOut` was never sent. It is written again, character
+  for character, and put into the outbox. A message that has one has a sequence number: the peer asks for it
+  if it did not arrive.
 
-To know the state as it was before the last input, events wait in `_Replay.pending` until a later record shows that their decision was
-complete and sent.
+To know the state as it was before the last input, events wait in `_Replay.pending` until a later record shows
+that their decision was complete and sent.
 """
 
 import logging
@@ -25,7 +29,7 @@ from collections.abc import Callable, Iterable
 from typing import Final, Protocol
 
 import msgspec
-from msgspec import Struct, field
+from msgspec import Struct
 
 from oms.core import commands as cmd
 from oms.core import events as ev
@@ -103,7 +107,10 @@ class Pending(Struct, gc=False):
 
 
 class Kernel:
-    """State, journal and outbox of one engine. One thread; every method returns with the state and the journal in step."""
+    """State, journal and outbox of one engine.
+
+    One thread; every method returns with the state and the journal in step.
+    """
 
     __slots__ = ("_append", "_journal", "_recent", "clock", "ledger", "local", "outbox", "state", "venues")
 
@@ -128,10 +135,13 @@ class Kernel:
         self._journal = journal
         self._append = journal.append
 
-    # -- inputs --------------------------------------------------------------------------------------------------
+    # -- inputs ----------------------------------------------------------------------------------------------
 
     def on_message(self, session_id: str, msg_seq_num: int, text: str) -> None:
-        """An application message of a session. Raises Malformed, after journaling it, if it breaks a rule of FIX."""
+        """An application message of a session.
+
+        Raises Malformed, after journaling it, if it breaks a rule of FIX.
+        """
         now_ns = self.clock()
         if not text.isascii():
             # FIX is ASCII outside its encoded fields; what is not would not survive the journal.
@@ -143,7 +153,10 @@ class Kernel:
             self._carry_out(command, now_ns)
 
     def on_command(self, command: cmd.Command, source: str) -> None:
-        """An input that is not a message: from the paper venue, a timer, an operator, or the reference data."""
+        """An input that is not a message:
+
+        from the paper venue, a timer, an operator, or the reference data.
+        """
         now_ns = self.clock()
         self._append(ev.encode(ev.CommandTaken(now_ns, source, _command_json(command).decode())))
         self._carry_out(command, now_ns)
@@ -166,13 +179,13 @@ class Kernel:
             if message is not None:
                 self.outbox.append(Pending(message[0], message[1], seq, event))
 
-    # -- outputs -------------------------------------------------------------------------------------------------
+    # -- outputs ---------------------------------------------------------------------------------------------
 
     def flush(self, send: Callable[[str, str, int, int], None]) -> int:
         """Number, commit and send what the turn decided. Returns how many messages went out.
 
-        `send(session_id, text, msg_seq_num, at_ns)` hands a message to its session. Venues of this process answer at once, and what
-        they answer is decided, journaled and sent in the same call.
+        `send(session_id, text, msg_seq_num, at_ns)` hands a message to its session. Venues of this process
+        answer at once, and what they answer is decided, journaled and sent in the same call.
         """
         sent = 0
         outbox = self.outbox
@@ -233,7 +246,7 @@ def read_message(session_id: str, text: str, venues: frozenset[str]) -> cmd.Comm
     return from_venue(session_id, text) if session_id in venues else from_client(session_id, text)
 
 
-# -- recovery ----------------------------------------------------------------------------------------------------
+# -- recovery ------------------------------------------------------------------------------------------------
 
 
 class Recovered(Struct):
@@ -248,7 +261,10 @@ class Recovered(Struct):
 
 
 class DecisionDiffers(Exception):
-    """The last input, decided again, does not lead to the events that are journaled: this code is not the one that wrote them."""
+    """The last input, decided again, does not lead to the events that are journaled:
+
+    this code is not the one that wrote them.
+    """
 
 
 class _Replay:
@@ -281,7 +297,8 @@ class _Replay:
         """Apply what is left, writing what was not sent; complete the last decision."""
         outbox: list[Pending] = []
         last_input = max(
-            (i for i, (_, e) in enumerate(self.pending) if type(e) in (ev.MessageIn, ev.CommandTaken)), default=-1
+            (i for i, (_, e) in enumerate(self.pending) if type(e) in (ev.MessageIn, ev.CommandTaken)),
+            default=-1,
         )
         missing: list[ev.Event] = []
         records = list(self.pending)
@@ -297,7 +314,7 @@ class _Replay:
         for event in missing:
             self._apply(next_seq, event, outbox)
             next_seq += 1
-        # A venue of this process looks at the state for what it owes: what it did not answer, it has not done.
+        # A venue of this process looks at the state for what it owes: unanswered is undone.
         return [pending for pending in outbox if pending.session_id not in local], missing
 
     def _apply(self, seq: int, event: ev.Event, outbox: list[Pending]) -> None:
@@ -328,7 +345,8 @@ def _missing(there: list[ev.Event], expected: list[ev.Event]) -> list[ev.Event]:
         return []
     if there != expected[: len(there)]:
         raise DecisionDiffers(
-            f"the last input leads to {expected!r}, but the journal has {there!r}: it was written by another version"
+            f"the last input leads to {expected!r}, but the journal has {there!r}:"
+            " it was written by another version"
         )
     return expected[len(there) :]
 
@@ -343,8 +361,8 @@ def recover(
 ) -> Recovered:
     """Fold records, from the first or from a snapshot's state on, and complete what a crash cut in half.
 
-    The caller appends `missing` to the journal, in order, before anything else: `outbox` counts on their sequences.
-    Raises DecisionDiffers; msgspec.ValidationError for a record of an unknown kind.
+    The caller appends `missing` to the journal, in order, before anything else: `outbox` counts on their
+    sequences. Raises DecisionDiffers; msgspec.ValidationError for a record of an unknown kind.
     """
     replay = _Replay(state or State(), ledger or Ledger())
     count = 0

@@ -1,10 +1,12 @@
 """One turn after another: poll, commit, flush; sleep when there is nothing to do.
 
-A turn asks every source of work once (QuickFIX, the door, the operators' socket), then flushes what was decided, and says whether
-anything happened. While turns find work, the next one is queued at once. After `spin_s` without work the loop sleeps until a descriptor
-becomes readable or `IDLE_S` have passed, so that heartbeats, reconnects and slow writes go on.
+A turn asks every source of work once (QuickFIX, the door, the operators' socket), then flushes what was
+decided, and says whether anything happened. While turns find work, the next one is queued at once. After
+`spin_s` without work the loop sleeps until a descriptor becomes readable or `IDLE_S` have passed, so that
+heartbeats, reconnects and slow writes go on.
 
-Spinning trades a processor for latency: waking up costs more than reading a message. `spin_s` says how long is worth it; 0 sleeps at once.
+Spinning trades a processor for latency: waking up costs more than reading a message. `spin_s` says how long
+is worth it; 0 sleeps at once.
 """
 
 import asyncio
@@ -19,7 +21,8 @@ TICK_S: Final = 1.0
 class TurnLoop:
     """Runs `turn()` inside an asyncio loop until it is stopped or fails.
 
-    `turn()` returns True if it found work. `tick()` runs once a second. `fileno` is readable if a turn may find work.
+    `turn()` returns True if it found work. `tick()` runs once a second. `fileno` is readable if a turn may
+    find work.
     """
 
     def __init__(

@@ -3,8 +3,9 @@
     {"do": "halt", "scope": "account", "value": "ACC-ALPHA", "who": "jane", "why": "limit review"}
     {"ok": true}
 
-A Unix socket with mode 0600: who may open it is who may run the engine. Commands become ordinary inputs of the kernel, journaled
-with who and why. Everything that only looks (orders, history) reads the journal instead and needs no engine.
+A Unix socket with mode 0600: who may open it is who may run the engine. Commands become ordinary inputs of
+the kernel, journaled with who and why. Everything that only looks (orders, history) reads the journal instead
+and needs no engine.
 """
 
 import contextlib
@@ -25,7 +26,7 @@ _MAX_LINE: Final = 4096
 
 
 class OperatorSocket:
-    """Listens at `path`; `submit(command, source)` takes what is asked, `status()` answers how the engine is."""
+    """Listens at `path`; `submit(command, source)` takes what is asked, `status()` tells how the engine is."""
 
     def __init__(
         self,

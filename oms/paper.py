@@ -1,15 +1,16 @@
 """The paper venue: a venue inside the engine, so that the engine alone answers a FIX client.
 
-It takes the same events that a venue gets as messages (`OrderRouted`, `CancelRouted`, `ReplaceRouted`) and answers with the same
-commands that a venue's messages become, so that nothing in the core knows it from a real one. It matches on the same book
-as the broker simulator (`core/matching.py`), against the other orders it was given and against quotes of its own.
+It takes the same events that a venue gets as messages (`OrderRouted`, `CancelRouted`, `ReplaceRouted`) and
+answers with the same commands that a venue's messages become, so that nothing in the core knows it from a
+real one. It matches on the same book as the broker simulator (`core/matching.py`), against the other orders
+it was given and against quotes of its own.
 
-Prices are made up: every instrument has a reference price derived from its symbol, and quotes a few ticks either side of it that
-stand again as soon as they are traded away. Nothing here is market data.
+Prices are made up: every instrument has a reference price derived from its symbol, and quotes a few ticks
+either side of it that stand again as soon as they are traded away. Nothing here is market data.
 
-It keeps nothing on disk. After a restart `restore` puts the open orders back from the engine's state, and takes up again
-what was routed but not answered: a report of this venue is journaled before it is known to anybody, so what is not in the journal has
-not happened.
+It keeps nothing on disk. After a restart `restore` puts the open orders back from the engine's state, and
+takes up again what was routed but not answered: a report of this venue is journaled before it is known to
+anybody, so what is not in the journal has not happened.
 """
 
 import zlib
@@ -43,7 +44,10 @@ _MAKER: Final = "maker"
 
 
 class PaperVenue:
-    """Answers routes of `state` through `submit(command)`. `run_id` keeps the ExecIDs of one start from those of every other."""
+    """Answers routes of `state` through `submit(command)`.
+
+    `run_id` keeps the ExecIDs of one start from those of every other.
+    """
 
     def __init__(self, state: State, submit: Callable[[cmd.Command], None], run_id: str) -> None:
         self._state = state
@@ -52,7 +56,7 @@ class PaperVenue:
         self._exec_ids = count(1)
         self._books: dict[str, MatchingBook] = {}
 
-    # -- what the engine sends -----------------------------------------------------------------------------------
+    # -- what the engine sends -------------------------------------------------------------------------------
 
     def deliver(self, event: ev.Event) -> None:
         """Take one route event and answer it."""
@@ -73,7 +77,9 @@ class PaperVenue:
                 self._submit(cmd.PublishPrice(symbol, self._reference(symbol), NAME))
 
     def restore(self) -> None:
-        """Put back what was open before a restart, in the order of its arrival, and take up what was unanswered."""
+        """Put back what was open before a restart, in the order of its arrival, and take up what was
+        unanswered.
+        """
         routes = [
             (order, route)
             for order in self._state.orders.values()
@@ -102,7 +108,7 @@ class PaperVenue:
                     )
                     self._replace(order, route, asked)
 
-    # -- matching ------------------------------------------------------------------------------------------------
+    # -- matching --------------------------------------------------------------------------------------------
 
     def _enter(self, order: Order, route: Route, *, accept: bool) -> None:
         if accept:
@@ -155,7 +161,7 @@ class PaperVenue:
         assert outcome is not None
         self._settle(order, route, outcome)
 
-    # -- reports -------------------------------------------------------------------------------------------------
+    # -- reports ---------------------------------------------------------------------------------------------
 
     def _filled(self, order: Order, route: Route, price: int, qty: int) -> None:
         self._submit(
@@ -188,14 +194,16 @@ class PaperVenue:
 
     def _refuse(self, route: Route, cl_ord_id: str, text: str) -> None:
         self._submit(
-            cmd.VenueCancelReject(NAME, cl_ord_id, route.cl_ord_id, route.working, cxl_rej_reason=0, text=text)
+            cmd.VenueCancelReject(
+                NAME, cl_ord_id, route.cl_ord_id, route.working, cxl_rej_reason=0, text=text
+            )
         )
 
     def _id(self, order: Order, route: Route) -> str:
         """An order's id in the book: the ClOrdID it first came under, which the state finds the route by."""
         return f"{self._state.epoch}-{order.order_id}-{route.route_id}-1"
 
-    # -- made-up liquidity ---------------------------------------------------------------------------------------
+    # -- made-up liquidity -----------------------------------------------------------------------------------
 
     def _book(self, symbol: str) -> MatchingBook:
         book = self._books.get(symbol)
@@ -214,7 +222,10 @@ class PaperVenue:
         for level in range(1, _LEVELS + 1):
             for side, price in ((Side.BUY, reference - level * tick), (Side.SELL, reference + level * tick)):
                 id = f"{_MAKER}{side}{level}"
-                if id in book:
+                quote = book.get(id)
+                if quote is not None:
+                    if quote.price == price and quote.qty == size:
+                        continue
                     book.remove(id)
                 opposite = book.best(Side.SELL if side == Side.BUY else Side.BUY)
                 crossed = opposite is not None and (

@@ -1,7 +1,7 @@
 """From a journal directory to a running state: snapshot, then the tail, then what was cut in half.
 
-A snapshot holds the state and the sessions' numbers at one sequence, as JSON. It is only a short cut: any damage to it is passed over, and the
-journal from its first record gives the same.
+A snapshot holds the state and the sessions' numbers at one sequence, as JSON. It is only a short cut: any
+damage to it is passed over, and the journal from its first record gives the same.
 """
 
 import time
@@ -33,7 +33,10 @@ _MESSAGE_OUT_TAG: Final = 11
 
 
 def take_snapshot(directory: Path, kernel: Kernel, last_seq: int) -> Path:
-    """Write the kernel's state as it is after record `last_seq`. The outbox must be empty: a snapshot owes nobody a message."""
+    """Write the kernel's state as it is after record `last_seq`.
+
+    The outbox must be empty: a snapshot owes nobody a message.
+    """
     if kernel.outbox:
         raise RuntimeError("a snapshot needs an empty outbox")
     body = _encode(SnapshotBody(kernel.ledger.sessions, msgspec.Raw(kernel.state.dump())))
@@ -48,6 +51,16 @@ def records(directory: Path, from_seq: int = 1) -> Iterator[tuple[int, bytes]]:
         yield from enumerate(bodies, first)
 
 
+def from_snapshot(directory: Path, last_seq: int | None = None) -> tuple[State, Ledger, int]:
+    """State and numbers of the newest snapshot that holds, and its sequence; empty and 0 if there is none."""
+    found = snapshot.latest(directory, at_most=last_seq)
+    if found is None:
+        return State(), Ledger(), 0
+    seq, body = found
+    held = _decode(body)
+    return State.load(bytes(held.state)), Ledger(held.ledger), seq
+
+
 class Timed(Struct):
     """A recovery and how long it took."""
 
@@ -57,20 +70,21 @@ class Timed(Struct):
 
 
 def recover_directory(directory: Path, venues: Iterable[str], local: Iterable[str], last_seq: int) -> Timed:
-    """Recover from the newest snapshot that holds and the records after it. The writer has opened the journal before."""
+    """Recover from the newest snapshot that holds and the records after it.
+
+    The writer has opened the journal before.
+    """
     started = time.perf_counter()
-    state, ledger, from_seq = State(), Ledger(), 0
-    found = snapshot.latest(directory, at_most=last_seq)
-    if found is not None:
-        from_seq, body = found
-        held = _decode(body)
-        state, ledger = State.load(bytes(held.state)), Ledger(held.ledger)
+    state, ledger, from_seq = from_snapshot(directory, last_seq)
     recovered = recover(records(directory, from_seq + 1), venues, local, state, ledger, from_seq)
     return Timed(recovered, from_seq, time.perf_counter() - started)
 
 
 def sent_messages(directory: Path, ledger: Ledger) -> dict[str, dict[int, ev.MessageOut]]:
-    """What every session may be asked for again: session -> MsgSeqNum -> message, since the session's last reset."""
+    """What every session may be asked for again:
+
+    session -> MsgSeqNum -> message, since the session's last reset.
+    """
     sent: dict[str, dict[int, ev.MessageOut]] = {name: {} for name in ledger.sessions}
     first = min((numbers.first_kept for numbers in ledger.sessions.values()), default=0)
     for seq, body in records(directory, max(first, 1)):

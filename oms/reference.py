@@ -1,7 +1,7 @@
 """Reference data files to definitions: instruments with their ticks and lots, accounts with their limits.
 
-The definitions are events. At start the engine compares them with its state and journals what is new or changed, so that
-state stays the fold of the journal alone, and a limit changed overnight leaves its trace.
+The definitions are events. At start the engine compares them with its state and journals what is new or
+changed, so that state stays the fold of the journal alone, and a limit changed overnight leaves its trace.
 """
 
 import csv
@@ -76,8 +76,16 @@ def definitions(config: Config, at_ns: int) -> list[ev.Event]:
     return [*_instruments(config, at_ns), *_accounts(config, at_ns)]
 
 
+def timezones(config: Config) -> dict[str, str]:
+    """MIC -> IANA time zone. Raises ConfigError."""
+    return {mic: market.timezone for mic, market in _read_markets(config).items()}
+
+
 def changes(state: State, defined: list[ev.Event]) -> list[ev.Event]:
-    """Those definitions that the state does not have, or has otherwise. What is gone from the files stays as it was."""
+    """Those definitions that the state does not have, or has otherwise.
+
+    What is gone from the files stays as it was.
+    """
     return [event for event in defined if not _known(state, event)]
 
 
@@ -108,7 +116,7 @@ def _instruments(config: Config, at_ns: int) -> list[ev.Event]:
         for table in convert(tables_path, read_toml(tables_path), _TickTables).tick_table
     }
     markets_path = relative_to(config, config.reference.markets)
-    markets = {m.mic: m for m in convert(markets_path, read_toml(markets_path), _Markets).market}
+    markets = _read_markets(config)
     path = relative_to(config, config.reference.instruments)
     columns = ["symbol", "market", "currency", "isin", "name", "tick_table", "lot_size"]
     events: list[ev.Event] = []
@@ -126,7 +134,9 @@ def _instruments(config: Config, at_ns: int) -> list[ev.Event]:
             if None in row or None in row.values():
                 raise ConfigError(f"{where}: not {len(columns)} columns")
             if row["symbol"] in seen:
-                raise ConfigError(f"{where}: symbol {row['symbol']} stands in line {seen[row['symbol']]} already")
+                raise ConfigError(
+                    f"{where}: symbol {row['symbol']} stands in line {seen[row['symbol']]} already"
+                )
             if row["market"] not in markets:
                 raise ConfigError(f"{where}: market {row['market']} is not in {markets_path}")
             if row["tick_table"] not in tables:
@@ -147,6 +157,11 @@ def _instruments(config: Config, at_ns: int) -> list[ev.Event]:
                 )
             )
     return events
+
+
+def _read_markets(config: Config) -> dict[str, _Market]:
+    path = relative_to(config, config.reference.markets)
+    return {market.mic: market for market in convert(path, read_toml(path), _Markets).market}
 
 
 def _accounts(config: Config, at_ns: int) -> list[ev.Event]:
@@ -178,7 +193,9 @@ def _accounts(config: Config, at_ns: int) -> list[ev.Event]:
         ev.AllocationGroupDefined(
             at_ns,
             group.id,
-            tuple((m.account, _decimal(path, f"allocation_group {group.id}", m.weight)) for m in group.members),
+            tuple(
+                (m.account, _decimal(path, f"allocation_group {group.id}", m.weight)) for m in group.members
+            ),
         )
         for group in accounts.allocation_group
     ]

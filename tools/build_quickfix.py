@@ -2,22 +2,25 @@
 
 Theory of operation
 -------------------
-PyPI has QuickFIX only as source, and pip compiles it silently, on one core, for five minutes and more. This script
-does the same through the same pip, with the compiler replaced by deferred_cxx.py, which uses all cores and knows
-which flags pay; shows how far it is; and keeps the wheel, so that a new .venv, or another checkout, has it at once.
+PyPI has QuickFIX only as source, and pip compiles it silently, on one core, for five minutes and more. This
+script does the same through the same pip, with the compiler replaced by deferred_cxx.py, which uses all cores
+and knows which flags pay; shows how far it is; and keeps the wheel, so that a new .venv, or another checkout,
+has it at once.
 
 In order, the first that works:
 
 1. it is installed already, in this version, and can be imported;
 2. a sound wheel for this interpreter is in the cache directory;
-3. pip makes one (or finds a ready-made one, should QuickFIX ever publish wheels), which then goes into the cache.
+3. pip makes one (or finds a ready-made one, should QuickFIX ever publish wheels), which then goes into the
+   cache.
 
-A wheel is *sound* when its zip checksums hold and the module can be imported from it by this interpreter. Anything
-else in the cache (cut short, built against a C++ library that is gone) is removed and built again.
+A wheel is *sound* when its zip checksums hold and the module can be imported from it by this interpreter.
+Anything else in the cache (cut short, built against a C++ library that is gone) is removed and built again.
 
-The cache is ``${XDG_CACHE_HOME:-~/.cache}/oms-engine/wheels/quickfix-VERSION-SOABI/``, where SOABI names interpreter,
-architecture and C library, as in ``cpython-311-x86_64-linux-gnu``. A lock in it keeps two builds from doing the same
-work; the wheel is moved there when it is complete, so that a reader never sees a part of one.
+The cache is ``${XDG_CACHE_HOME:-~/.cache}/oms-engine/wheels/quickfix-VERSION-SOABI/``, where SOABI names
+interpreter, architecture and C library, as in ``cpython-311-x86_64-linux-gnu``. A lock in it keeps two builds
+from doing the same work; the wheel is moved there when it is complete, so that a reader never sees a part of
+one.
 
 Standard library only: it runs before anything is installed.
 """
@@ -58,7 +61,7 @@ LOG_INTERVAL_S = 10.0
 
 # Words in a failed build's output, and what to do about them.
 HINTS = {
-    "Killed signal terminated": f"The compiler ran out of memory; it needs about {WRAPPER_MIB / 1000:.0f} GB free.",
+    "Killed signal terminated": f"The compiler ran out of memory; it needs about {WRAPPER_MIB} MB.",
     "No space left on device": "The disk is full; the build needs about 200 MB in the temporary directory.",
     "Python.h: No such file": "The Python headers are missing: apt-get install python3-dev",
     "cc1plus: No such file": "The C++ compiler is missing: apt-get install g++",
@@ -72,7 +75,7 @@ class BuildError(Exception):
     """The wheel could not be made. The message is for the user, and complete."""
 
 
-# --- the cache ------------------------------------------------------------------------------------------------------
+# --- the cache ----------------------------------------------------------------------------------------------
 
 
 def cache_directory(version: str = VERSION) -> Path:
@@ -108,7 +111,10 @@ def find_cached(directory: Path, version: str = VERSION) -> Path | None:
 def wheel_fault(wheel: Path) -> str | None:
     """What is wrong with the wheel, or None if this interpreter can import QuickFIX from it. 0.5 s."""
     try:
-        with zipfile.ZipFile(wheel) as archive, tempfile.TemporaryDirectory(prefix="quickfix-check-") as directory:
+        with (
+            zipfile.ZipFile(wheel) as archive,
+            tempfile.TemporaryDirectory(prefix="quickfix-check-") as directory,
+        ):
             damaged = archive.testzip()
             if damaged:
                 return f"{damaged} is damaged"
@@ -151,7 +157,7 @@ def locked(directory: Path) -> Iterator[None]:
         yield
 
 
-# --- the build ------------------------------------------------------------------------------------------------------
+# --- the build ----------------------------------------------------------------------------------------------
 
 
 def build(directory: Path, version: str = VERSION, workers: int | None = None, fresh: bool = False) -> Path:
@@ -161,14 +167,22 @@ def build(directory: Path, version: str = VERSION, workers: int | None = None, f
     """
     workers = workers or worker_count(usable_cores(), available_mib())
     say(
-        f"quickfix {version} comes as source. Compiling it once, on {_count(workers, 'core')}: one to three minutes.\n"
-        f"The result is kept in {directory}"
+        f"quickfix: compiling {version} from source, once, on {_count(workers, 'core')}: 1 to 3 minutes\n"
+        f"quickfix: the result will be kept in {directory}"
     )
     log = directory / "build.log"
     with tempfile.TemporaryDirectory(prefix="quickfix-build-") as scratch:
         state, out = Path(scratch, "state"), Path(scratch, "out")
         state.mkdir()
-        command = [sys.executable, "-m", "pip", "wheel", "--no-deps", "--disable-pip-version-check", "--no-input"]
+        command = [
+            sys.executable,
+            "-m",
+            "pip",
+            "wheel",
+            "--no-deps",
+            "--disable-pip-version-check",
+            "--no-input",
+        ]
         command += ["--no-cache-dir"] if fresh else []
         command += ["--wheel-dir", str(out), f"quickfix=={version}"]
         status = _run_with_progress(command, build_environment(state, workers), log, state)
@@ -180,7 +194,9 @@ def build(directory: Path, version: str = VERSION, workers: int | None = None, f
             # pip may have served a wheel that it kept from other days. Only a build of our own is final.
             return build(directory, version, workers, fresh=True)
         if fault:
-            raise BuildError(f"error: quickfix {version} was built but cannot be used: {fault}\n  The log: {log}")
+            raise BuildError(
+                f"error: quickfix {version} was built but cannot be used: {fault}\n  The log: {log}"
+            )
         # The scratch directory may be on another file system, so copy beside the target, then rename.
         partial = directory / "partial"
         shutil.copyfile(wheels[0], partial)
@@ -197,7 +213,8 @@ def build_environment(state: Path, workers: int) -> dict[str, str]:
     launcher.chmod(0o755)
     constraint = state / "constraint.txt"
     constraint.write_text(BUILD_REQUIREMENT + "\n")
-    # Newer releases of pip read the second, older ones the first, when they make the environment for the build.
+    # Newer releases of pip read the second, older ones the first, when they make the environment for the
+    # build.
     constraints = {"PIP_CONSTRAINT": str(constraint), "PIP_BUILD_CONSTRAINT": str(constraint)}
     # LDSHARED and the like would bypass the launcher at the link step.
     linkers = {"LDSHARED", "LDCXXSHARED"}
@@ -235,16 +252,19 @@ def worker_count(cores: int, mib: int | None) -> int:
 
 
 def failure_message(version: str, log: Path, state: Path, lines: int = 25) -> str:
-    """One message: what failed, the compiler's own last words (else pip's), a hint if we know one, the log."""
+    """What failed, the compiler's own last words (else pip's), a hint if we know one, and the log."""
     output = log.read_text(errors="replace") if log.exists() else ""
     errors = state / "errors"
     tail = (errors.read_text(errors="replace") if errors.exists() else output).strip().splitlines()[-lines:]
     hint = next((f"\n  {text}" for words, text in HINTS.items() if words in output), "")
     quoted = "\n".join("    " + line for line in tail)
-    return f"error: quickfix {version} could not be built. The last lines:\n{quoted}\n{hint}\n  The whole log: {log}"
+    return (
+        f"error: quickfix {version} could not be built. The last lines:\n{quoted}\n{hint}\n"
+        f"  The whole log: {log}"
+    )
 
 
-# --- progress -------------------------------------------------------------------------------------------------------
+# --- progress -----------------------------------------------------------------------------------------------
 
 
 @dataclass
@@ -253,7 +273,9 @@ class Progress:
 
     total: int = 0
     done: int = 0
-    compiling: dict[str, float] = field(default_factory=dict)  # name -> when it began, seconds since the start
+    compiling: dict[str, float] = field(
+        default_factory=dict
+    )  # name -> when it began, seconds since the start
 
     def feed(self, lines: list[str], elapsed_s: float) -> None:
         """Take in further lines, read at that time."""
@@ -298,9 +320,12 @@ def _run_with_progress(command: list[str], environment: dict[str, str], log: Pat
     tty = sys.stderr.isatty()
     started = time.monotonic()
     next_line_s = LOG_INTERVAL_S
-    with log.open("w") as output, subprocess.Popen(
-        command, env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT
-    ) as process:
+    with (
+        log.open("w") as output,
+        subprocess.Popen(
+            command, env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT
+        ) as process,
+    ):
         position = 0
         while process.poll() is None:
             time.sleep(TTY_INTERVAL_S)
@@ -341,7 +366,7 @@ def _count(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
-# --- the command ----------------------------------------------------------------------------------------------------
+# --- the command --------------------------------------------------------------------------------------------
 
 
 def obtain(rebuild: bool, workers: int | None) -> Path:
@@ -363,10 +388,14 @@ def install(wheel: Path) -> None:
 
 def main() -> int:
     """The command line."""
-    parser = argparse.ArgumentParser(description="Install QuickFIX, compiling it only if there is no wheel yet.")
+    parser = argparse.ArgumentParser(
+        description="Install QuickFIX, compiling it only if there is no wheel yet."
+    )
     parser.add_argument("--rebuild", action="store_true", help="compile even if a wheel is there")
     parser.add_argument("--no-install", action="store_true", help="only make the wheel, and print its path")
-    parser.add_argument("--jobs", type=int, metavar="N", help="compilers at a time (default: cores, memory permitting)")
+    parser.add_argument(
+        "--jobs", type=int, metavar="N", help="compilers at a time (default: cores, memory permitting)"
+    )
     options = parser.parse_args()
     try:
         if not (options.rebuild or options.no_install) and is_installed():

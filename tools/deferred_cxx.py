@@ -1,34 +1,37 @@
-"""A stand-in for the C++ compiler that compiles QuickFIX on every core, and its shared headers only a few times.
+"""A stand-in for the C++ compiler: compiles QuickFIX on every core, and its shared headers only a few times.
 
 Theory of operation
 -------------------
-setuptools compiles the files of an extension one after the other, and offers no way to ask for more. What it does
-offer is the choice of compiler, by the variables CC and CXX. This program is put there. It plays three parts,
-told apart by its arguments alone:
+setuptools compiles the files of an extension one after the other, and offers no way to ask for more. What it
+does offer is the choice of compiler, by the variables CC and CXX. This program is put there. It plays three
+parts, told apart by its arguments alone:
 
 * *compile* (``-c FILE -o OBJECT``): note the command down and return at once. Nothing is compiled yet.
-* *link* (``-o FILE`` without ``-c``): compile all that was noted down, on a pool of workers, the largest source
-  first since it decides when the whole is finished; then link. The first failure stops the rest, is shown in the
-  compiler's own words, and is the status of the link.
+* *link* (``-o FILE`` without ``-c``): compile all that was noted down, on a pool of workers, the largest
+  source first since it decides when the whole is finished; then link. The first failure stops the rest, is
+  shown in the compiler's own words, and is the status of the link.
 * *anything else* (``--version``, ``-E`` ...): hand over to the real compiler.
 
 Three things then make it quick:
 
-* The flags. CPython hands on those it was itself built with, commonly ``-O3 -g``. Each command gets ours instead.
+* The flags. CPython hands on those it was itself built with, commonly ``-O3 -g``. Each command gets ours
+  instead.
 * The cores, all of them.
-* Grouping. Nearly every file of QuickFIX includes the same header of 1,500 field classes, five seconds of parsing
-  for each, which is most of the work. So the files are compiled in a few groups, each one source that includes its
-  members; the group's code goes into the first member's object, and the other members' objects stay empty. Should
-  a group not compile (another compiler, another release), its files are compiled one by one.
+* Grouping. Nearly every file of QuickFIX includes the same header of 6,000 field classes, five seconds of
+  parsing for each, which is most of the work. So the files are compiled in a few groups, each one source that
+  includes its members; the group's code goes into the first member's object, and the other members' objects
+  stay empty. Should a group not compile (another compiler, another release), its files are compiled one by
+  one.
 
-What it relies on: nobody looks at an object between its compile step and the link step, and every object is linked
-by this program. Both hold for setuptools, and if they ceased to, the link would fail; it cannot go wrong silently.
+What it relies on: nobody looks at an object between its compile step and the link step, and every object is
+linked by this program. Both hold for setuptools, and if they ceased to, the link would fail; it cannot go
+wrong silently.
 
 Files in the state directory::
 
     jobs/ID      one noted command: working directory and arguments, separated by NUL
     group-N.cpp  the source of a group
-    progress     a line per occurrence: "total FILES", "start NAME", "done FILES NAME"; build_quickfix.py reads it
+    progress     a line per occurrence: "total FILES", "start NAME", "done FILES NAME"
     errors       what the compiler said about the job that failed
 
 Only the modules that a compile step needs are imported at the top: it is started once per source file.
@@ -39,16 +42,16 @@ from __future__ import annotations
 import os
 import sys
 
-# The SWIG wrapper, six megabytes of generated glue. At -O1 it takes a third of the time of -O3, and the engine,
-# whose work is done in the other files, is no slower for it.
+# The SWIG wrapper, six megabytes of generated glue. At -O1 it takes a third of the time of -O3, and the
+# engine, whose work is done in the other files, is no slower for it.
 GENERATED_WRAPPER = "QuickfixPython.cpp"
 
-# Compiled on their own: the wrapper is long enough by itself; pugixml is another project's code, with macros of its
-# own, and shares no headers with the rest.
+# Compiled on their own: the wrapper is long enough by itself; pugixml is another project's code, with macros
+# of its own, and shares no headers with the rest.
 UNGROUPED = {GENERATED_WRAPPER, "pugixml.cpp"}
 
-# More groups spread better over many cores, but each parses the headers again. With three, one core is done with all
-# of them about when another is done with the wrapper.
+# More groups spread better over many cores, but each parses the headers again. With three, one core is done
+# with all of them about when another is done with the wrapper.
 GROUPS = 3
 
 # Options with which the compiler stops before, or does not get to, producing an object.
@@ -72,7 +75,8 @@ def source_of(arguments: list[str]) -> str | None:
 
 def object_of(arguments: list[str]) -> str | None:
     """What follows -o, if anything does."""
-    return next((after for a, after in zip(arguments, arguments[1:], strict=False) if a == "-o"), None)
+    position = arguments.index("-o") + 1 if "-o" in arguments else len(arguments)
+    return arguments[position] if position < len(arguments) else None
 
 
 def is_compile(arguments: list[str]) -> bool:
@@ -162,7 +166,9 @@ class Pool:
         self._running: set[subprocess.Popen[str]] = set()
         self._stopped = False
         self._lock = threading.Lock()
-        self._progress = os.open(os.path.join(state, "progress"), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+        self._progress = os.open(
+            os.path.join(state, "progress"), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644
+        )
 
     def run(self, groups: list[list[Job]]) -> int:
         """Compile all groups. Return 0, or the status of the first compiler that failed."""
@@ -170,7 +176,9 @@ class Pool:
 
         self._tell(f"total {sum(map(len, groups))}")
         with ThreadPoolExecutor(self._workers) as executor:
-            futures = [executor.submit(self._compile_group, number, group) for number, group in enumerate(groups)]
+            futures = [
+                executor.submit(self._compile_group, number, group) for number, group in enumerate(groups)
+            ]
             for future in as_completed(futures):
                 status, output = future.result()
                 sys.stderr.write(output)
@@ -243,7 +251,7 @@ class Pool:
 
 
 def main(argv: list[str]) -> int:
-    """``deferred_cxx.py STATE WORKERS COMPILER ARGUMENT...``, as the launcher written by build_quickfix.py calls it."""
+    """``deferred_cxx.py STATE WORKERS COMPILER ARGUMENT...``, as build_quickfix.py's launcher calls it."""
     state, workers, compiler, *arguments = argv
     if is_compile(arguments):
         note_down(state, arguments)

@@ -1,8 +1,8 @@
 """What was asked: the inputs of `engine.decide`.
 
-A command is imperative and typed; it has been read from a message or given by a timer, a person or the paper venue,
-and nothing has been decided about it yet. Commands are not journaled themselves: what they were read from is
-(`events.MessageIn`, `events.CommandTaken`).
+A command is imperative and typed; it has been read from a message or given by a timer, a person or the paper
+venue, and nothing has been decided about it yet. Commands are not journaled themselves: what they were read
+from is (`events.MessageIn`, `events.CommandTaken`).
 """
 
 from msgspec import Struct
@@ -93,7 +93,10 @@ class VenueCancelReject(Command, frozen=True, gc=False):
 
 
 class VenueRefusal(Command, frozen=True, gc=False):
-    """Reject(3) or BusinessMessageReject(j) of a message of ours: what it carried did not reach the venue's books."""
+    """Reject(3) or BusinessMessageReject(j) of a message of ours:
+
+    what it carried did not reach the venue's books.
+    """
 
     venue: str
     msg_type: str  # RefMsgType(372)

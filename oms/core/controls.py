@@ -1,10 +1,12 @@
 """The pre-trade controls: one ordered list of small pure functions; the first refusal wins.
 
-Each control reads the state and one `Ask` (what a new order, or a replace, would do) and answers None or a `Denial`. Its function name is
-its stable name: the reason code that a client finds in Text(58), an auditor in the journal and a risk officer in the documentation.
-All are O(1) in the number of orders and accounts. Cancels never come here: they always pass.
+Each control reads the state and one `Ask` (what a new order, or a replace, would do) and answers None or a
+`Denial`. Its function name is its stable name: the reason code that a client finds in Text(58), an auditor in
+the journal and a risk officer in the documentation. All are O(1) in the number of orders and accounts.
+Cancels never come here: they always pass.
 
-A replace is asked about as the order it would make: what the old version holds is put back before the new one is measured.
+A replace is asked about as the order it would make: what the old version holds is put back before the new one
+is measured.
 """
 
 from bisect import bisect_right
@@ -121,7 +123,8 @@ def lot_size(state: State, ask: Ask) -> Denial | None:
         return Denial(
             "lot_size",
             13,
-            f"quantity {format_scaled(ask.order_qty)} is not a positive multiple of the lot {format_scaled(lot)}",
+            f"quantity {format_scaled(ask.order_qty)} is not a positive multiple"
+            f" of the lot {format_scaled(lot)}",
         )
     return None
 
@@ -134,7 +137,9 @@ def tick_size(state: State, ask: Ask) -> Denial | None:
     tick = tick_at(ask.instrument, ask.price)
     if ask.price <= 0 or ask.price % tick:
         return Denial(
-            "tick_size", 99, f"price {format_scaled(ask.price)} is not a positive multiple of the tick {format_scaled(tick)}"
+            "tick_size",
+            99,
+            f"price {format_scaled(ask.price)} is not a positive multiple of the tick {format_scaled(tick)}",
         )
     return None
 
@@ -152,7 +157,9 @@ def max_order_qty(state: State, ask: Ask) -> Denial | None:
     limit = state.firm.max_order_qty
     if ask.order_qty > limit:
         return Denial(
-            "max_order_qty", 3, f"quantity {format_scaled(ask.order_qty)} exceeds the limit {format_scaled(limit)}"
+            "max_order_qty",
+            3,
+            f"quantity {format_scaled(ask.order_qty)} exceeds the limit {format_scaled(limit)}",
         )
     return None
 
@@ -169,7 +176,8 @@ def no_reference_price(state: State, ask: Ask) -> Denial | None:
 
 def max_order_notional(state: State, ask: Ask) -> Denial | None:
     """The firm's greatest value of one order, by currency; a currency without a limit may not be traded."""
-    assert state.firm is not None and ask.instrument is not None
+    assert state.firm is not None
+    assert ask.instrument is not None
     currency = ask.instrument.currency
     limit = _limit(state.firm.max_order_notional, currency)
     worth = money(ask.hold_px, ask.order_qty, ask.instrument.price_unit)
@@ -205,7 +213,8 @@ def buying_power(state: State, ask: Ask) -> Denial | None:
     """What an account's buys have spent and hold stays within its buying power, by currency."""
     if ask.side != Side.BUY:
         return None
-    assert ask.holder is not None and ask.instrument is not None
+    assert ask.holder is not None
+    assert ask.instrument is not None
     currency = ask.instrument.currency
     risk = state.risk[ask.account]
     limit = _limit(ask.holder.buying_power, currency)
@@ -241,7 +250,8 @@ def position_limit(state: State, ask: Ask) -> Denial | None:
         return Denial(
             "position_limit",
             3,
-            f"{format_scaled(asked)} {ask.symbol} would bring the position to {format_scaled(reached + asked)},"
+            f"{format_scaled(asked)} {ask.symbol} would bring the position"
+            f" to {format_scaled(reached + asked)},"
             f" the limit is {format_scaled(limit)}",
         )
     return None

@@ -1,10 +1,12 @@
 """`decide`: from a state and a command to events. It reads state and changes nothing.
 
-A decision is a list of events that hold together: the caller journals and applies all of them, in order, before anything else is
-decided. Time is an argument; ids come from the state; so a recorded day decides again exactly as it did.
+A decision is a list of events that hold together: the caller journals and applies all of them, in order,
+before anything else is decided. Time is an argument; ids come from the state; so a recorded day decides again
+exactly as it did.
 
-Who says no: a control of ours *denies* (`OrderDenied`, `RequestDenied`), a venue *rejects* (`OrderRejected`, `RequestRejected`). A
-counterparty that contradicts itself or us is answered by `ReportQuestioned`, which is data as well: journaled and shown.
+Who says no: a control of ours *denies* (`OrderDenied`, `RequestDenied`), a venue *rejects* (`OrderRejected`,
+`RequestRejected`). A counterparty that contradicts itself or us is answered by `ReportQuestioned`, which is
+data as well: journaled and shown.
 
 Reports from venues may be repeated, late, or out of order:
 
@@ -14,8 +16,9 @@ Reports from venues may be repeated, late, or out of order:
 - an overfill is booked, since it happened, and questioned;
 - an answer to a question that is not open any more changes nothing.
 
-In doubt: what was sent and not answered when a venue logs on again is asked about (OrderStatusRequest) and never sent again. The
-answer either confirms it or says that the venue has never heard of it, and then it has not happened.
+In doubt: what was sent and not answered when a venue logs on again is asked about (OrderStatusRequest) and
+never sent again. The answer either confirms it or says that the venue has never heard of it, and then it has
+not happened.
 """
 
 from collections.abc import Callable
@@ -39,11 +42,14 @@ OTHER: Final = 99
 
 
 def decide(state: State, command: cmd.Command, now_ns: int) -> Events:
-    """The events that a command leads to; [] if it changes nothing. Raises KeyError for a command that is not known."""
+    """The events that a command leads to; [] if it changes nothing.
+
+    Raises KeyError for a command that is not known.
+    """
     return _DECIDE[type(command)](state, command, now_ns)
 
 
-# -- the client's side -------------------------------------------------------------------------------------------
+# -- the client's side ---------------------------------------------------------------------------------------
 
 
 def _new_order(state: State, command: cmd.NewOrder, now_ns: int) -> Events:
@@ -239,7 +245,8 @@ def _requested(
         return order, Denial(
             "superseded_orig_cl_ord_id",
             UNKNOWN_ORDER,
-            f"OrigClOrdID {command.orig_cl_ord_id} is not the order's last accepted ClOrdID, {order.cl_ord_id}",
+            f"OrigClOrdID {command.orig_cl_ord_id} is not the order's last accepted ClOrdID,"
+            f" {order.cl_ord_id}",
         )
     return order, None
 
@@ -266,14 +273,17 @@ def _request_denied(
 
 
 def _venue_side_id(route: Route, orig_cl_ord_id: str) -> str:
-    """Our id at the venue for what the client calls `orig_cl_ord_id`: an open request's, or the accepted one."""
+    """Our id at the venue for what the client calls `orig_cl_ord_id`:
+
+    an open request's, or the accepted one.
+    """
     for request in route.requests:
         if request.request_cl_ord_id == orig_cl_ord_id:
             return request.cl_ord_id
     return route.cl_ord_id
 
 
-# -- the venue's side --------------------------------------------------------------------------------------------
+# -- the venue's side ----------------------------------------------------------------------------------------
 
 
 def _venue_report(state: State, command: cmd.VenueReport, now_ns: int) -> Events:
@@ -300,7 +310,9 @@ def _accepted(order: Order, route: Route, command: cmd.VenueReport, now_ns: int)
     return events
 
 
-def _reported_trade(state: State, order: Order, route: Route, command: cmd.VenueReport, now_ns: int) -> Events:
+def _reported_trade(
+    state: State, order: Order, route: Route, command: cmd.VenueReport, now_ns: int
+) -> Events:
     if command.exec_id in state.exec_ids.get(route.venue, ()):
         return []
     if command.last_qty <= 0 or not command.exec_id:
@@ -319,7 +331,7 @@ def _reported_trade(state: State, order: Order, route: Route, command: cmd.Venue
             command.transact_time_ns,
         )
     )
-    # An unanswered increase may have been filled already: what counts is the largest quantity we ever asked for.
+    # An unanswered increase may have been filled already: the largest quantity asked for counts.
     asked = max([route.order_qty, *(r.order_qty for r in route.requests)])
     if route.cum_qty + command.last_qty > asked:
         events.append(_questioned(now_ns, order.order_id, command, "overfill"))
@@ -389,7 +401,9 @@ def _rejected(order: Order, route: Route, ord_rej_reason: int, text: str, now_ns
     return events
 
 
-def _reported_ended(state: State, order: Order, route: Route, command: cmd.VenueReport, now_ns: int) -> Events:
+def _reported_ended(
+    state: State, order: Order, route: Route, command: cmd.VenueReport, now_ns: int
+) -> Events:
     """Expired, or done for the day."""
     if route.ended:
         return []
@@ -408,13 +422,17 @@ def _reported_pending(
     return []
 
 
-def _reported_status(state: State, order: Order, route: Route, command: cmd.VenueReport, now_ns: int) -> Events:
+def _reported_status(
+    state: State, order: Order, route: Route, command: cmd.VenueReport, now_ns: int
+) -> Events:
     """The answer to a question of ours settles what was in doubt; it brings no executions."""
     request = route.request(command.cl_ord_id)
     unknown = command.ord_status == OrdStatus.REJECTED
     if request is not None:
         if unknown:
-            return _request_rejected(order, route, request, UNKNOWN_ORDER, "not received by the venue", now_ns)
+            return _request_rejected(
+                order, route, request, UNKNOWN_ORDER, "not received by the venue", now_ns
+            )
         if command.ord_status == OrdStatus.CANCELED:
             return _canceled(order, route, request, command.text, now_ns)
         if request.response_to == CxlRejResponseTo.REPLACE and command.ord_status not in (
@@ -519,7 +537,7 @@ def _questioned(now_ns: int, order_id: int, command: Any, reason: str) -> ev.Rep
     return ev.ReportQuestioned(now_ns, order_id, command.venue, reason, exec_id, ", ".join(facts))
 
 
-# -- sessions, prices, people ------------------------------------------------------------------------------------
+# -- sessions, prices, people --------------------------------------------------------------------------------
 
 
 def _log_on(state: State, command: cmd.LogOn, now_ns: int) -> Events:
@@ -587,4 +605,3 @@ _REPORTS: Final[dict[str, Callable[[State, Order, Route, cmd.VenueReport, int], 
     ExecType.PENDING_REPLACE: _reported_pending,
     ExecType.ORDER_STATUS: _reported_status,
 }
-

@@ -1,19 +1,20 @@
 """What happened: the journal's schema, append-only, all of it in this file.
 
-An event is a fact in the past tense. State is the fold of events in journal order (`state.apply`); nothing else
-changes state. Events are msgpack arrays, so the order of the fields is the format:
+An event is a fact in the past tense. State is the fold of events in journal order (`state.apply`); nothing
+else changes state. Events are msgpack arrays, so the order of the fields is the format:
 
 - a tag is never reused, and a field is never removed or moved;
 - a new field goes last in its class, with a default, so that older journals stay readable;
 - no field exceeds 64 bits (sums of notionals are state, derived from the fills).
 
 An order lives on two levels. *Order* events are about the client's order and become reports to the client.
-*Route* events are about one child at one venue and carry the venue's side of the story. The two histories stay
-apart even where, as with a single route, one follows from the other.
+*Route* events are about one child at one venue and carry the venue's side of the story. The two histories
+stay apart even where, as with a single route, one follows from the other.
 
-Inputs are kept too: `MessageIn` is an application message exactly as a counterparty sent it, `CommandTaken` any other
-input; the events that follow it, up to the next input, are what was decided about it. `MessageOut` is a message
-exactly as it was sent, with the sequence number it went out under: what a resend needs, and what a dispute is settled by.
+Inputs are kept too: `MessageIn` is an application message exactly as a counterparty sent it, `CommandTaken`
+any other input; the events that follow it, up to the next input, are what was decided about it. `MessageOut`
+is a message exactly as it was sent, with the sequence number it went out under: what a resend needs, and what
+a dispute is settled by.
 """
 
 from typing import Final
@@ -36,7 +37,7 @@ class OrderEvent(Event, frozen=True, array_like=True, gc=False):
     order_id: int
 
 
-# -- the engine and its reference data ---------------------------------------------------------------------------
+# -- the engine and its reference data -----------------------------------------------------------------------
 
 
 class EngineStarted(Event, frozen=True, array_like=True, gc=False, tag=1):
@@ -57,7 +58,9 @@ class InstrumentDefined(Event, frozen=True, array_like=True, gc=False, tag=2):
     name: str
     lot_size: Qty
     ticks: tuple[tuple[Px, Px], ...]  # ascending (from this price on, this tick)
-    price_unit: Px  # what a quoted 1 is worth in `currency`: 1e8, or 1e6 where prices are quoted in hundredths
+    price_unit: (
+        Px  # what a quoted 1 is worth in `currency`: 1e8, or 1e6 where prices are quoted in hundredths
+    )
     settlement_days: int  # business days after the trade date
 
 
@@ -76,7 +79,9 @@ class FirmDefined(Event, frozen=True, array_like=True, gc=False, tag=4):
 
     max_order_qty: Qty
     max_order_notional: tuple[tuple[str, int], ...]  # (currency, units of 1e-8)
-    price_collar_bps: int  # greatest distance from the reference price, in 1/100 of a percent; 0 switches it off
+    price_collar_bps: (
+        int  # greatest distance from the reference price, in 1/100 of a percent; 0 switches it off
+    )
     default_venue: str
     market_venues: tuple[tuple[str, str], ...]  # (MIC, venue) where it differs from the default
 
@@ -88,7 +93,7 @@ class AllocationGroupDefined(Event, frozen=True, array_like=True, gc=False, tag=
     members: tuple[tuple[str, int], ...]  # (account, weight), in the order of the file
 
 
-# -- inputs and outputs ------------------------------------------------------------------------------------------
+# -- inputs and outputs --------------------------------------------------------------------------------------
 
 
 class MessageIn(Event, frozen=True, array_like=True, gc=False, tag=10):
@@ -170,7 +175,7 @@ class TradingResumed(Event, frozen=True, array_like=True, gc=False, tag=19):
     why: str
 
 
-# -- the client's order ------------------------------------------------------------------------------------------
+# -- the client's order --------------------------------------------------------------------------------------
 
 
 class OrderReceived(OrderEvent, frozen=True, array_like=True, gc=False, tag=20):
@@ -302,7 +307,7 @@ class StatusRequested(OrderEvent, frozen=True, array_like=True, gc=False, tag=33
     side: str
 
 
-# -- routes: the order's children at venues ----------------------------------------------------------------------
+# -- routes: the order's children at venues ------------------------------------------------------------------
 
 
 class OrderRouted(OrderEvent, frozen=True, array_like=True, gc=False, tag=40):
@@ -384,14 +389,20 @@ class RouteExpired(OrderEvent, frozen=True, array_like=True, gc=False, tag=48):
 
 
 class StatusAsked(OrderEvent, frozen=True, array_like=True, gc=False, tag=49):
-    """A route is in doubt and the venue is asked about it. OrderStatusRequest(H). Nothing is sent twice blindly."""
+    """A route is in doubt and the venue is asked about it.
+
+    OrderStatusRequest(H). Nothing is sent twice blindly.
+    """
 
     route_id: int
     cl_ord_id: str
 
 
 class ReportQuestioned(OrderEvent, frozen=True, array_like=True, gc=False, tag=50):
-    """A counterparty contradicted itself or us: unknown order, overfill, impossible answer. `order_id` may be 0."""
+    """A counterparty contradicted itself or us:
+
+    unknown order, overfill, impossible answer. `order_id` may be 0.
+    """
 
     session_id: str
     reason: str
@@ -446,7 +457,10 @@ encode: Final = msgspec.msgpack.Encoder().encode
 """Event -> bytes of one journal record: a msgpack array whose first element is the tag. About 0.1-0.2 us."""
 
 decode: Final = msgspec.msgpack.Decoder(AnyEvent).decode
-"""Bytes of one journal record -> event. Raises msgspec.ValidationError for a tag or a shape that is not known."""
+"""Bytes of one journal record -> event.
+
+Raises msgspec.ValidationError for a tag or a shape that is not known.
+"""
 
 
 def order_id_of(event: Event) -> int:

@@ -1,12 +1,13 @@
 """A matching engine for one instrument: price-time priority on a `PriceBook`.
 
-Used by the paper venue and by the broker simulator. It knows prices, quantities and ids; who sent an order, which
-ids a report carries and how it travels is the venue's business.
+Used by the paper venue and by the broker simulator. It knows prices, quantities and ids; who sent an order,
+which ids a report carries and how it travels is the venue's business.
 
-Rules: a trade happens at the resting order's price; an incoming order takes the best price first and the oldest order first
-within it. A market order's remainder is canceled, never rests. IOC fills what it can at once and the rest is canceled; FOK fills
-whole or not at all, and both end as canceled, not expired. A replace keeps its time only if the price stays and the
-quantity does not grow; otherwise it is taken out and matched again as new.
+Rules: a trade happens at the resting order's price; an incoming order takes the best price first and the
+oldest order first within it. A market order's remainder is canceled, never rests. IOC fills what it can at
+once and the rest is canceled; FOK fills whole or not at all, and both end as canceled, not expired. A replace
+keeps its time only if the price stays and the quantity does not grow; otherwise it is taken out and matched
+again as new.
 """
 
 from msgspec import Struct

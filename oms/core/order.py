@@ -1,15 +1,16 @@
 """The client's order, its versions and open requests, and its routes to venues.
 
-What an order *is* and what has been *asked* of it are kept apart. `working` says how far the order itself has come
-(pending new, live, or ended in one of five ways); `requests` are the cancels and replaces that are still
-unanswered. OrdStatus(39) is derived from both and from the quantities, by the precedence that FIX gives, so that an order can be
-part-filled and pending cancel at once without either fact being lost.
+What an order *is* and what has been *asked* of it are kept apart. `working` says how far the order itself has
+come (pending new, live, or ended in one of five ways); `requests` are the cancels and replaces that are still
+unanswered. OrdStatus(39) is derived from both and from the quantities, by the precedence that FIX gives, so
+that an order can be part-filled and pending cancel at once without either fact being lost.
 
-Versions: an accepted replace appends a `Version`; nothing is overwritten. Quantities (`cum_qty`, `cum_notional`) run over
-all versions. A refused request leaves no version: its ClOrdID can be neither used again nor named as OrigClOrdID.
+Versions: an accepted replace appends a `Version`; nothing is overwritten. Quantities (`cum_qty`,
+`cum_notional`) run over all versions. A refused request leaves no version: its ClOrdID can be neither used
+again nor named as OrigClOrdID.
 
-A `Route` is one child of an order at one venue, with ids, quantities and requests of its own. Fills of routes are fills
-of the order; everything else about a route reaches the order only through an event that says so.
+A `Route` is one child of an order at one venue, with ids, quantities and requests of its own. Fills of routes
+are fills of the order; everything else about a route reaches the order only through an event that says so.
 
 Structs are mutable and belong to `state.State`: only `apply` changes them.
 """
@@ -20,9 +21,7 @@ from msgspec import Struct, field
 
 from oms.core.types import CxlRejResponseTo, OrdStatus, Px, Qty
 
-ENDED: Final = frozenset(
-    (OrdStatus.DONE_FOR_DAY, OrdStatus.CANCELED, OrdStatus.REJECTED, OrdStatus.EXPIRED)
-)
+ENDED: Final = frozenset((OrdStatus.DONE_FOR_DAY, OrdStatus.CANCELED, OrdStatus.REJECTED, OrdStatus.EXPIRED))
 """Values of `working` from which an order executes no more. A full fill is not among them: it is derived."""
 
 
@@ -151,8 +150,8 @@ class Order(Struct):
 def ord_status(order: Order) -> str:
     """OrdStatus(39), chosen by precedence among all that is true of the order.
 
-    *Source:* FIX 4.4 volume 4, ExecutionReport: pending cancel, pending replace, done for day, filled, canceled and
-    expired, partially filled, new and rejected and pending new.
+    *Source:* FIX 4.4 volume 4, ExecutionReport: pending cancel, pending replace, done for day, filled,
+    canceled and expired, partially filled, new and rejected and pending new.
     """
     if order.requests:
         if any(r.response_to == CxlRejResponseTo.CANCEL for r in order.requests):

@@ -1,13 +1,13 @@
 """Resting orders of one instrument in price-time priority.
 
-Two sides, each a sorted map from price to a level; a level is an insertion-ordered map from id to the resting order, so
-that time priority is the order of insertion. Bids are keyed by the negated price: on both sides the best level is the
-first. The engine keeps one such book per symbol of the orders it works; the paper venue and the broker simulator match
-on it (`matching.py`).
+Two sides, each a sorted map from price to a level; a level is an insertion-ordered map from id to the resting
+order, so that time priority is the order of insertion. Bids are keyed by the negated price: on both sides the
+best level is the first. The engine keeps one such book per symbol of the orders it works; the paper venue and
+the broker simulator match on it (`matching.py`).
 
 Invariants, stated by `check()`: no level is empty, every entry is found by its id, quantities are positive.
-Costs are per operation: O(log levels) to open or close a level, O(1) within one. An unmoved resting order keeps its time;
-a larger quantity or another price loses it.
+Costs are per operation: O(log levels) to open or close a level, O(1) within one. An unmoved resting order
+keeps its time; a larger quantity or another price loses it.
 """
 
 from collections.abc import Iterator
@@ -58,7 +58,10 @@ class PriceBook:
         return self._by_id.get(id)
 
     def add(self, resting: Resting) -> None:
-        """Put an order at the end of its level. Raises ValueError if the id rests already or the quantity is not positive."""
+        """Put an order at the end of its level.
+
+        Raises ValueError if the id rests already or the quantity is not positive.
+        """
         if resting.id in self._by_id:
             raise ValueError(f"{resting.id} rests already")
         if resting.qty <= 0:
@@ -90,7 +93,10 @@ class PriceBook:
         return resting
 
     def amend(self, id: int | str, price: int, qty: int) -> None:
-        """Change price or quantity. Keeps its time only where the price stays and the quantity does not grow."""
+        """Change price or quantity.
+
+        Keeps its time only where the price stays and the quantity does not grow.
+        """
         resting = self._by_id[id]
         if price == resting.price and qty <= resting.qty:
             if qty > 0:
@@ -137,7 +143,7 @@ class PriceBook:
             for key, level in levels.items():
                 assert level, f"empty level {key}"
                 for id, resting in level.items():
-                    assert resting.id == id and resting.side == side, resting
+                    assert (resting.id, resting.side) == (id, side), resting
                     assert resting.price == sign * key, resting
                     assert resting.qty > 0, resting
                     assert self._by_id[id] is resting, resting

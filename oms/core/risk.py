@@ -1,11 +1,13 @@
 """Risk counters: what is held for open orders, what was spent, what is owned. Counters, never scans.
 
-Every account has, per currency, the money its open buys hold and the money its fills have spent (buys less sells), and per
-instrument its position and the open quantity on either side. Money is a notional in units of 1e-16 of the currency.
+Every account has, per currency, the money its open buys hold and the money its fills have spent (buys less
+sells), and per instrument its position and the open quantity on either side. Money is a notional in units of
+1e-16 of the currency.
 
-One rule keeps them right. What an order must hold is a function of the order alone (`required_hold`); after every event that
-touches an order, `rehold` moves the counters by the difference to what it held before. So nothing is held twice or released
-twice, whatever the order of events, and an auditor can recompute every counter from the orders.
+One rule keeps them right. What an order must hold is a function of the order alone (`required_hold`); after
+every event that touches an order, `rehold` moves the counters by the difference to what it held before. So
+nothing is held twice or released twice, whatever the order of events, and an auditor can recompute every
+counter from the orders.
 
 - An open order holds its leaves at its limit price; a market order at the far end of the price collar.
 - While a replace is unanswered, the larger of old and new is held. *Source:* FIX order state matrix C.1.
@@ -32,7 +34,8 @@ class AccountRisk(Struct):
 def money(px: int, qty: int, price_unit: int) -> int:
     """What `qty` at a quoted `px` is worth, in units of 1e-16 of the currency.
 
-    `price_unit` is what a quoted 1 is worth, in units of 1e-8: 1e8, or 1e6 where prices are quoted in hundredths.
+    `price_unit` is what a quoted 1 is worth, in units of 1e-8: 1e8, or 1e6 where prices are quoted in
+    hundredths.
     """
     if price_unit == SCALE:
         return px * qty

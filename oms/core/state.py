@@ -1,10 +1,12 @@
 """All that the engine knows, as the fold of its events.
 
-`State.apply(event)` is the only thing that changes state. It decides nothing, reads no clock and no configuration,
-draws no random number, and never refuses: an event has happened. Applying a journal from its first record,
-or from a snapshot on, gives the same state to the last bit; `digest()` is a hash over all of it and shows so.
+`State.apply(event)` is the only thing that changes state. It decides nothing, reads no clock and no
+configuration, draws no random number, and never refuses: an event has happened. Applying a journal from its
+first record, or from a snapshot on, gives the same state to the last bit; `digest()` is a hash over all of it
+and shows so.
 
-What is kept twice (the index of routes, the books of open orders) is derived: a snapshot leaves it out and `load` builds it again.
+What is kept twice (the index of routes, the books of open orders) is derived: a snapshot leaves it out and
+`load` builds it again.
 """
 
 import hashlib
@@ -72,7 +74,7 @@ class State:
         self.firm: ev.FirmDefined | None = None
         self.groups: dict[str, ev.AllocationGroupDefined] = {}
         self.orders: dict[int, Order] = {}
-        # (session, ClOrdID) -> order id: every id a client ever used, also those refused; 0 where no order was meant.
+        # (session, ClOrdID) -> order id: every id a client ever used, also refused ones; 0: no order meant.
         self.cl_ord_ids: dict[Key, int] = {}
         # Our ClOrdID at a venue -> the route it was used for.
         self.routes: dict[str, tuple[Order, Route]] = {}
@@ -85,7 +87,7 @@ class State:
         # How often each kind of order event happened: the desk's numbers of the day.
         self.counts: dict[str, int] = {}
 
-    # -- reading -------------------------------------------------------------------------------------------------
+    # -- reading ---------------------------------------------------------------------------------------------
 
     def find(self, session_id: str, cl_ord_id: str) -> Order | None:
         """The order that a client's ClOrdID was used for, whichever version or request it named."""
@@ -99,7 +101,7 @@ class State:
         """A hash over all of the state: equal digests mean equal states. O(everything)."""
         return hashlib.sha256(self.dump()).hexdigest()
 
-    # -- folding -------------------------------------------------------------------------------------------------
+    # -- folding ---------------------------------------------------------------------------------------------
 
     def apply(self, event: ev.Event) -> None:
         """Fold one event into the state. Events that are not about state change nothing."""
@@ -107,7 +109,7 @@ class State:
         if handler is not None:
             handler(self, event)
 
-    # -- snapshots -----------------------------------------------------------------------------------------------
+    # -- snapshots -------------------------------------------------------------------------------------------
 
     def dump(self) -> bytes:
         """The state as canonical JSON: the same state always gives the same bytes."""
@@ -152,14 +154,17 @@ class State:
         for order in state.orders.values():
             for route in order.routes:
                 for n in range(1, route.sent_ids + 1):
-                    state.routes[route_cl_ord_id(state.epoch, order.order_id, route.route_id, n)] = (order, route)
+                    state.routes[route_cl_ord_id(state.epoch, order.order_id, route.route_id, n)] = (
+                        order,
+                        route,
+                    )
         # Priority is the order of arrival: a version that moved stands behind all that rested by then.
         resting = [o for o in state.orders.values() if not o.ended and o.price]
         for order in sorted(resting, key=lambda o: (o.rested_ns, o.order_id)):
             state._book(order.symbol).add(Resting(order.order_id, order.side, order.price, order.leaves_qty))
         return state
 
-    # -- helpers -------------------------------------------------------------------------------------------------
+    # -- helpers ---------------------------------------------------------------------------------------------
 
     def _book(self, symbol: str) -> PriceBook:
         book = self.books.get(symbol)
@@ -186,11 +191,14 @@ _DECODER: Final = msgspec.json.Decoder(Snapshot)
 
 
 def route_cl_ord_id(epoch: str, order_id: int, route_id: int, n: int) -> str:
-    """Our ClOrdID at a venue: unique for all time, and it names the order, the route and the request in it."""
+    """Our ClOrdID at a venue:
+
+    unique for all time, and it names the order, the route and the request in it.
+    """
     return f"{epoch}-{order_id}-{route_id}-{n}"
 
 
-# -- one function per event --------------------------------------------------------------------------------------
+# -- one function per event ----------------------------------------------------------------------------------
 
 
 def _engine_started(state: State, event: ev.EngineStarted) -> None:
@@ -303,7 +311,11 @@ def _order_filled(state: State, event: ev.OrderFilled) -> None:
     venue_ids.add(event.exec_id)
     instrument = state.instruments[order.symbol]
     risk = state.risk[order.account]
-    worth = notional if instrument.price_unit == SCALE else money(event.last_px, event.last_qty, instrument.price_unit)
+    worth = (
+        notional
+        if instrument.price_unit == SCALE
+        else money(event.last_px, event.last_qty, instrument.price_unit)
+    )
     fill(risk, order, instrument.currency, event.last_qty, worth)
     rehold(risk, order, instrument.currency, instrument.price_unit)
     book = state.books.get(order.symbol)

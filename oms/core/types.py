@@ -1,9 +1,9 @@
 """Scaled integers, ids, and enumerations whose values are the FIX characters.
 
 Prices, quantities and money never touch a float. All three are plain ints in units of 1e-8 (`SCALE`), except
-products: a price times a quantity is a *notional* in units of 1e-16 (`SCALE * SCALE`), kept unrounded, so that
-a sum of fills is exact and an average is derived once, at the edge. 100.25 is 10_025_000_000; 300 shares are
-30_000_000_000; their product is exact at 1e-16.
+products: a price times a quantity is a *notional* in units of 1e-16 (`SCALE * SCALE`), kept unrounded, so
+that a sum of fills is exact and an average is derived once, at the edge. 100.25 is 10_025_000_000; 300 shares
+are 30_000_000_000; their product is exact at 1e-16.
 
 Enumerations are `str` constants, one character each, as they stand on the wire: nothing is translated twice,
 and a journal dump reads like the FIX message it came from.
@@ -18,7 +18,10 @@ Qty = NewType("Qty", int)
 """A quantity in units of 1e-8."""
 
 Notional = NewType("Notional", int)
-"""A product of price and quantity in units of 1e-16 of a currency. Exceeds 64 bits: keep it out of msgpack."""
+"""A product of price and quantity in units of 1e-16 of a currency.
+
+Exceeds 64 bits: keep it out of msgpack.
+"""
 
 SCALE: Final = 100_000_000
 DIGITS: Final = 8
@@ -31,11 +34,11 @@ MAX_SCALED: Final = 2**63 - 1
 def parse_scaled(text: str) -> int:
     """Read a FIX decimal ("-12.5", "300", ".25") as an int in units of 1e-8.
 
-    Raises ValueError for anything that is not a plain decimal number, that has more than eight significant decimal
-    places, or that does not fit 64 bits. Exponents, spaces, plus signs and underscores are not FIX.
+    Raises ValueError for anything that is not a plain decimal number, that has more than eight significant
+    decimal places, or that does not fit 64 bits. Exponents, spaces, plus signs and underscores are not FIX.
     *Source:* FIX 4.4 volume 1, data type float.
     """
-    whole, dot, fraction = text.partition(".")
+    whole, _, fraction = text.partition(".")
     negative = whole[:1] == "-"
     if negative:
         whole = whole[1:]

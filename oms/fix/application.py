@@ -2,17 +2,18 @@
 
 What this module guards against, all of it tried:
 
-- An exception that leaves a callback ends the process. So everything is caught here; only the exceptions by which QuickFIX
-  is told to reject a message are let through. Anything else is a broken invariant: it is kept in `failure`, and the loop stops
-  the engine after this poll, to start again from the journal.
+- An exception that leaves a callback ends the process. So everything is caught here; only the exceptions by
+  which QuickFIX is told to reject a message are let through. Anything else is a broken invariant: it is kept
+  in `failure`, and the loop stops the engine after this poll, to start again from the journal.
 - A message object dies with its callback: its text is copied out at once.
-- MsgSeqNum of a message moves on only after the callback has returned. So the message is journaled inside it; what the journal
-  has is known, what it has not is asked for again.
-- A message sent while a session is down is stored and goes out at the next logon, however old. Orders and replaces to a
-  venue are not: a stale one is dropped when the venue asks for it (`DoNotSend`), and then asked about. Cancels and questions may go late.
+- MsgSeqNum of a message moves on only after the callback has returned. So the message is journaled inside it;
+  what the journal has is known, what it has not is asked for again.
+- A message sent while a session is down is stored and goes out at the next logon, however old. Orders and
+  replaces to a venue are not: a stale one is dropped when the venue asks for it (`DoNotSend`), and then asked
+  about. Cancels and questions may go late.
 
-Sequence numbers are journaled here where they move without the kernel: by administrative messages, and by the rejects that
-QuickFIX writes itself.
+Sequence numbers are journaled here where they move without the kernel: by administrative messages, and by the
+rejects that QuickFIX writes itself.
 """
 
 import logging
@@ -36,7 +37,10 @@ _NEVER_LATE: Final = (MsgType.NEW_ORDER_SINGLE, MsgType.ORDER_CANCEL_REPLACE_REQ
 
 
 class Application(quickfix.Application):  # type: ignore[misc]
-    """One for all sessions of the engine. `names` maps a SessionID's text to the name the configuration gives it."""
+    """One for all sessions of the engine.
+
+    `names` maps a SessionID's text to the name the configuration gives it.
+    """
 
     def __init__(self, kernel: Kernel, names: dict[str, str], machine: bool) -> None:
         super().__init__()
@@ -49,7 +53,7 @@ class Application(quickfix.Application):  # type: ignore[misc]
         self._machine = machine  # durability: an administrative message, too, is synced before it leaves
         self.on_up: list[str] = []  # sessions that came up since the loop looked last
 
-    # -- application messages ------------------------------------------------------------------------------------
+    # -- application messages --------------------------------------------------------------------------------
 
     def fromApp(self, message: quickfix.Message, session_id: quickfix.SessionID) -> None:
         """A message of a counterparty that has passed the session layer."""
@@ -87,7 +91,7 @@ class Application(quickfix.Application):  # type: ignore[misc]
         if stale:
             raise quickfix.DoNotSend()
 
-    # -- administrative messages ---------------------------------------------------------------------------------
+    # -- administrative messages -----------------------------------------------------------------------------
 
     def fromAdmin(self, message: quickfix.Message, session_id: quickfix.SessionID) -> None:
         """An administrative message that has passed the session layer."""
@@ -122,9 +126,11 @@ class Application(quickfix.Application):  # type: ignore[misc]
             numbers = self.kernel.ledger.of(name)
             number = int(found["34"])
             now_ns = self.kernel.clock()
-            reset = kind == MsgType.LOGON and (found.get("141") == "Y" or (number == 1 and numbers.next_out > 1))
+            reset = kind == MsgType.LOGON and (
+                found.get("141") == "Y" or (number == 1 and numbers.next_out > 1)
+            )
             if reset:
-                # By the time we answer a client's Logon it has been counted; our own Logon comes before the venue's.
+                # When we answer a client's Logon it has been counted; our own comes before the venue's.
                 next_in = 1 if name in self.kernel.venues else 2
                 self.kernel.record(ev.SessionReset(now_ns, name))
                 self.kernel.record(ev.SessionMoved(now_ns, name, 2, next_in))
@@ -149,7 +155,7 @@ class Application(quickfix.Application):  # type: ignore[misc]
                     name,
                 )
 
-    # -- sessions ------------------------------------------------------------------------------------------------
+    # -- sessions --------------------------------------------------------------------------------------------
 
     def onCreate(self, session_id: quickfix.SessionID) -> None:
         """A session was configured."""

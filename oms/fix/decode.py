@@ -1,9 +1,9 @@
 """FIX 4.4 text to command. Pure: a message goes in as text, a typed command comes out, or `Malformed`.
 
-The session layer has checked the message against the data dictionary by the time it comes here: known tags, required
-tags, formats, enumerations. What is left is what a dictionary cannot say: that a limit order needs a price, that a number fits
-eight decimals, that a message of a client is not one of a venue. `Malformed` says which tag and why; the caller turns it
-into the reject that FIX prescribes.
+The session layer has checked the message against the data dictionary by the time it comes here: known tags,
+required tags, formats, enumerations. What is left is what a dictionary cannot say: that a limit order needs a
+price, that a number fits eight decimals, that a message of a client is not one of a venue. `Malformed` says
+which tag and why; the caller turns it into the reject that FIX prescribes.
 """
 
 from collections.abc import Callable
@@ -21,8 +21,8 @@ Fields = dict[str, str]
 class Malformed(Exception):
     """A message breaks a rule of FIX. `kind` says which reject it earns.
 
-    *Source:* session test cases 14.b (required tag missing), 14.e (value out of range), 14.m (conditionally required
-    tag missing), 2.r (message type not supported).
+    *Source:* session test cases 14.b (required tag missing), 14.e (value out of range), 14.m (conditionally
+    required tag missing), 2.r (message type not supported).
     """
 
     def __init__(self, kind: str, tag: str, text: str) -> None:
@@ -58,7 +58,7 @@ def from_venue(venue: str, text: str) -> cmd.Command | None:
     return reader(venue, message)
 
 
-# -- clients -----------------------------------------------------------------------------------------------------
+# -- clients -------------------------------------------------------------------------------------------------
 
 
 def _new_order_single(session_id: str, message: Fields) -> cmd.NewOrder:
@@ -118,7 +118,7 @@ _FROM_CLIENT: Final[dict[str, Callable[[str, Fields], cmd.Command]]] = {
 }
 
 
-# -- venues ------------------------------------------------------------------------------------------------------
+# -- venues --------------------------------------------------------------------------------------------------
 
 
 def _execution_report(venue: str, message: Fields) -> cmd.VenueReport:
@@ -177,7 +177,7 @@ _FROM_VENUE: Final[dict[str, Callable[[str, Fields], cmd.Command]]] = {
 }
 
 
-# -- fields ------------------------------------------------------------------------------------------------------
+# -- fields --------------------------------------------------------------------------------------------------
 
 
 def _required(message: Fields, tag: str) -> str:

@@ -1,17 +1,21 @@
 """Who may connect: the door before the acceptor. Pure sockets; it knows no QuickFIX.
 
-QuickFIX's polled acceptor has three weaknesses before the Logon: it binds every interface, one client that sends half a Logon
-freezes all sessions for up to a second at a time, and an order that shares a TCP segment with the Logon is not read until the next byte
-comes. None of them can be configured away. So the door listens instead, on the configured address:
+QuickFIX's polled acceptor has three weaknesses before the Logon: it binds every interface, one client that
+sends half a Logon freezes all sessions for up to a second at a time, and an order that shares a TCP segment
+with the Logon is not read until the next byte comes. None of them can be configured away. So the door listens
+instead, on the configured address:
 
-1. A connection is accepted here and waits, without a read, until the whole Logon lies in the kernel's buffer (`MSG_PEEK`), within
-   `LOGON_SECONDS` and `LOGON_BYTES`. What is not the Logon of a configured session is closed without a word. *Source:* session test
-   cases 1S.c, 1S.e.
-2. Exactly the Logon is taken out of the buffer and given to QuickFIX over a loopback connection made for this moment. QuickFIX's own
-   listening descriptor is a dead socket at all other times: nobody but the door can reach it.
-3. What QuickFIX answers is passed on to the client. If it hung up instead (the session is connected already), so does the door.
-4. The client's socket takes the place of the loopback connection under the same descriptor (`dup2`). From here on QuickFIX reads from
-   and writes to the client itself, with no extra hop; and whatever came with the Logon is still in the kernel's buffer, to be read next.
+1. A connection is accepted here and waits, without a read, until the whole Logon lies in the kernel's buffer
+   (`MSG_PEEK`), within `LOGON_SECONDS` and `LOGON_BYTES`. What is not the Logon of a configured session is
+   closed without a word. *Source:* session test cases 1S.c, 1S.e.
+2. Exactly the Logon is taken out of the buffer and given to QuickFIX over a loopback connection made for this
+   moment. QuickFIX's own listening descriptor is a dead socket at all other times: nobody but the door can
+   reach it.
+3. What QuickFIX answers is passed on to the client. If it hung up instead (the session is connected already),
+   so does the door.
+4. The client's socket takes the place of the loopback connection under the same descriptor (`dup2`). From
+   here on QuickFIX reads from and writes to the client itself, with no extra hop; and whatever came with the
+   Logon is still in the kernel's buffer, to be read next.
 
 Linux only: descriptors are found through /proc.
 """
@@ -74,9 +78,9 @@ def identity(logon: bytes) -> SessionTriple:
 class Door:
     """Listens for clients and hands them to QuickFIX.
 
-    `poll` runs one turn of the acceptor. `allowed` holds the identities of the configured sessions. `listening_port` is the
-    port that QuickFIX has bound: its descriptor is found by it and silenced. `watch(fd)` is told of every descriptor that
-    may become readable.
+    `poll` runs one turn of the acceptor. `allowed` holds the identities of the configured sessions.
+    `listening_port` is the port that QuickFIX has bound: its descriptor is found by it and silenced. `watch`
+    is told of every descriptor that may become readable.
     """
 
     def __init__(
@@ -85,7 +89,7 @@ class Door:
         allowed: frozenset[SessionTriple],
         poll: Callable[[], object],
         listening_port: int,
-        watch: Callable[[int], None],
+        watch: "Watch",
     ) -> None:
         self.allowed = allowed
         self._poll = poll
@@ -94,7 +98,7 @@ class Door:
         self._listener = socket.create_server(address, backlog=128, reuse_port=False)
         self._listener.setblocking(False)
         self.address = self._listener.getsockname()[:2]
-        watch(self._listener.fileno())
+        watch.add(self._listener.fileno())
         self._slot = _listening_descriptor(listening_port)
         self._dead, self._dead_peer = socket.socketpair()
         os.dup2(self._dead.fileno(), self._slot)
@@ -127,7 +131,7 @@ class Door:
         client.setblocking(False)
         client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._waiting[client] = time.monotonic() + LOGON_SECONDS
-        self._watch(client.fileno())
+        self._watch.add(client.fileno())
         return True
 
     def _look(self) -> bool:
@@ -190,9 +194,10 @@ class Door:
                 log.warning("%s went away during its logon: %s", who[1], error)
                 client.close()
                 return
+            self._watch.drop(client.fileno())
             os.dup2(client.fileno(), taken)
             client.close()
-            self._watch(taken)
+            self._watch.add(taken)
 
     def _taken(self, inner: socket.socket) -> int | None:
         """Let QuickFIX accept the inner connection; the descriptor it has for it."""
@@ -272,6 +277,11 @@ class Watch:
             self._epoll.register(fd, select.EPOLLIN)
         except FileExistsError:
             self._epoll.modify(fd, select.EPOLLIN)
+
+    def drop(self, fd: int) -> None:
+        """Watch it no more. Needed only where the descriptor is closed but lives on under another number."""
+        with contextlib.suppress(OSError):
+            self._epoll.unregister(fd)
 
     def fileno(self) -> int:
         """The descriptor of the epoll itself."""

@@ -1,13 +1,15 @@
-"""Event to FIX 4.4 text. Pure: an event, its place in the journal and the state just after it give the message, always the same one.
+"""Event to FIX 4.4 text. Pure: an event, its place in the journal and the state just after it give the
+message, always the same one.
 
-That is what makes a crash harmless: a message that was decided but not sent is written again, to the last character, from the journal.
-So everything in it comes from the event and the state: TransactTime(60) is the event's time, and ExecID(17) is made of the journal's
-epoch and the event's sequence, which also tells a person where to look an execution up.
+That is what makes a crash harmless: a message that was decided but not sent is written again, to the last
+character, from the journal. So everything in it comes from the event and the state: TransactTime(60) is the
+event's time, and ExecID(17) is made of the journal's epoch and the event's sequence, which also tells a
+person where to look an execution up.
 
 A text starts with MsgType(35) and carries body fields only; the session adds header and trailer.
 
-What goes to the client follows the order's precedence of states (`order.ord_status`): a fill while a cancel is pending reports
-OrdStatus pending cancel, under the ClOrdID that was in force.
+What goes to the client follows the order's precedence of states (`order.ord_status`): a fill while a cancel
+is pending reports OrdStatus pending cancel, under the ClOrdID that was in force.
 """
 
 from collections.abc import Callable
@@ -30,7 +32,7 @@ def render(event: ev.Event, seq: int, state: State) -> Outgoing | None:
     return writer(event, seq, state) if writer is not None else None
 
 
-# -- to clients --------------------------------------------------------------------------------------------------
+# -- to clients ----------------------------------------------------------------------------------------------
 
 
 def _report(
@@ -50,7 +52,7 @@ def _report(
     price = f"44={dec(version.price)}\x01" if version.price else ""
     return order.session_id, (
         f"35=8\x0137={state.epoch}-{order.order_id}\x0111={cl_ord_id or version.cl_ord_id}\x01{orig}"
-        f"17={state.epoch}-{seq}\x01150={exec_type}\x0139={ord_status(order)}\x011={order.account}\x01"
+        f"17={state.epoch}-E{seq}\x01150={exec_type}\x0139={ord_status(order)}\x011={order.account}\x01"
         f"55={order.symbol}\x0154={order.side}\x0138={dec(version.order_qty)}\x0140={order.ord_type}\x01{price}"
         f"59={order.time_in_force}\x01151={dec(order.leaves_qty)}\x0114={dec(order.cum_qty)}\x01"
         f"6={dec(average_px(order.cum_notional, order.cum_qty))}\x0160={utc_timestamp(event.at_ns)}\x01{more}"
@@ -79,9 +81,7 @@ def _order_accepted(event: ev.OrderAccepted, seq: int, state: State) -> Outgoing
 
 def _order_rejected(event: ev.OrderRejected, seq: int, state: State) -> Outgoing:
     order = state.orders[event.order_id]
-    return _report(
-        state, order, event, seq, "8", more=f"103={event.ord_rej_reason}\x01{_text(event.text)}"
-    )
+    return _report(state, order, event, seq, "8", more=f"103={event.ord_rej_reason}\x01{_text(event.text)}")
 
 
 def _order_filled(event: ev.OrderFilled, seq: int, state: State) -> Outgoing:
@@ -186,12 +186,12 @@ def _status_requested(event: ev.StatusRequested, seq: int, state: State) -> Outg
     symbol = f"55={event.symbol}\x01" if event.symbol else ""
     side = f"54={event.side}\x01" if event.side else ""
     return event.session_id, (
-        f"35=8\x0137=NONE\x0111={event.cl_ord_id}\x0117={state.epoch}-{seq}\x01150=I\x0139=8\x01{symbol}{side}"
+        f"35=8\x0137=NONE\x0111={event.cl_ord_id}\x0117={state.epoch}-E{seq}\x01150=I\x0139=8\x01{symbol}{side}"
         f"151=0\x0114=0\x016=0\x01103=5\x0160={utc_timestamp(event.at_ns)}\x01{asked}58=unknown order\x01"
     )
 
 
-# -- to venues ---------------------------------------------------------------------------------------------------
+# -- to venues -----------------------------------------------------------------------------------------------
 
 
 def _order_routed(event: ev.OrderRouted, seq: int, state: State) -> Outgoing:
@@ -257,4 +257,3 @@ _WRITERS: Final[dict[type, Callable[[Any, int, State], Outgoing]]] = {
     ev.ReplaceRouted: _replace_routed,
     ev.StatusAsked: _status_asked,
 }
-

@@ -1,15 +1,17 @@
 """QuickFIX sessions: settings, polling, stores that come back from the journal.
 
-Everything runs in the caller's thread: `poll()` does one zero-time-out `poll(2)` per QuickFIX engine and runs the callbacks.
-One acceptor serves all clients; every venue has an initiator of its own, since an engine under constant load on one connection does no
-idle work (heartbeats, reconnects) for its others. For the same reason `tick()` gives every session its second hand.
+Everything runs in the caller's thread: `poll()` does one zero-time-out `poll(2)` per QuickFIX engine and runs
+the callbacks. One acceptor serves all clients; every venue has an initiator of its own, since an engine under
+constant load on one connection does no idle work (heartbeats, reconnects) for its others. For the same reason
+`tick()` gives every session its second hand.
 
-QuickFIX's own stores are not crash-safe, and the file store costs a quarter of the rate. So it gets a memory store, and `refill` puts
-back into it, before anybody can log on, what the journal says was sent: each message under its number and with its original
-SendingTime, a Heartbeat as a placeholder where an administrative message stood (a resend fills a gap over those).
+QuickFIX's own stores are not crash-safe, and the file store costs a quarter of the rate. So it gets a memory
+store, and `refill` puts back into it, before anybody can log on, what the journal says was sent: each message
+under its number and with its original SendingTime, a Heartbeat as a placeholder where an administrative
+message stood (a resend fills a gap over those).
 
-Settings are ordinary QuickFIX files in sessions/. What must be known only at run time is written into a copy: the path of the data
-dictionary, ports, and what this engine depends on and a file may not change (`_FIXED`).
+Settings are ordinary QuickFIX files in sessions/. What must be known only at run time is written into a copy:
+the path of the data dictionary, ports, and what this engine depends on and a file may not change (`_FIXED`).
 """
 
 import logging
@@ -198,7 +200,10 @@ class Sessions:
         application.sending_ns = 0
 
     def tick(self) -> None:
-        """Heartbeats, test requests and time-outs of every session, however busy its neighbours are. Once a second."""
+        """Heartbeats, test requests and time-outs of every session, however busy its neighbours are.
+
+        Once a second.
+        """
         now = quickfix.UtcTimeStamp()
         for session in self._sessions.values():
             session.next(now)

@@ -1,8 +1,8 @@
 """FIX text: splitting it into fields, and writing times. No meaning, no QuickFIX.
 
-A message is read once, as text, and written once, as text: a typed field of the session library costs as much as
-splitting the whole message. `fields` keeps the last value of a repeated tag, which is enough for every message
-without groups that this engine reads.
+A message is read once, as text, and written once, as text: a typed field of the session library costs as much
+as splitting the whole message. `fields` keeps the last value of a repeated tag, which is enough for every
+message without groups that this engine reads.
 """
 
 import calendar
@@ -33,7 +33,10 @@ _cached_second: tuple[int, str] = (-1, "")
 
 
 def utc_timestamp(ns: int) -> str:
-    """UTCTimestamp in milliseconds: "20261122-14:30:00.123". The text of a second is kept for the next call."""
+    """UTCTimestamp in milliseconds:
+
+    "20261122-14:30:00.123". The text of a second is kept for the next call.
+    """
     global _cached_second
     second, rest = divmod(ns, 1_000_000_000)
     cached, text = _cached_second

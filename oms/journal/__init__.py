@@ -2,10 +2,12 @@
 
 format    the bytes: segments, records, and what each field is for
 segment   one segment mapped for reading, and the one loop that reads records
-recovery  what a crash may leave behind (torn) and what it may not (corrupt)
+tail      what a crash may leave at the end (torn) and what it may not (corrupt)
+recovery  the files of a journal, how they link up, and where it ends
 writer    append, commit, rotate
 reader    tail a journal that another process writes; scan a whole one
 verify    check everything, for people
+salvage   go on after damage, when a person has accepted the loss
 snapshot  state at a sequence, so that recovery is short
 
 It knows nothing of events: a body is bytes.

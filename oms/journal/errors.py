@@ -1,10 +1,10 @@
 """What can go wrong with a journal, one class per answer the caller has to give.
 
-    JournalLocked   another process writes this journal        -> exit, name the holder
-    JournalVersionError  written by a newer program             -> exit, install the newer program
-    JournalCorrupt  a record that was vouched for is damaged    -> exit, a person decides (see recovery.salvage)
-    JournalFull     no disk space for the next segment          -> refuse new work; small records still fit
-    JournalFailed   the disk refused a write or a sync          -> stop; nothing may be acknowledged any more
+    JournalLocked         another process writes this journal      -> exit, name the holder
+    JournalVersionError   written by a newer program               -> exit, install the newer program
+    JournalCorrupt        damage that no crash explains            -> exit, a person decides (see salvage)
+    JournalFull           no disk space for the next segment       -> refuse new work; small records still fit
+    JournalFailed         the disk refused a write or a sync       -> stop; acknowledge nothing any more
 
 Every message is one line that names the file and, where there is one, the record's sequence.
 """
@@ -57,7 +57,7 @@ class JournalFull(JournalError):
 
 
 class JournalFailed(JournalError):
-    """The disk refused a write or a sync. The writer is poisoned: what is on disk is unknown, so never retry."""
+    """The disk refused a write or a sync. What is on disk is unknown, so the writer never retries."""
 
     def __init__(self, path: Path, reason: str) -> None:
         super().__init__(f"{path}: {reason}")

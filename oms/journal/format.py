@@ -11,16 +11,17 @@ A journal is a directory:
 
 Segment: one header page, then records back to back, then zeros.
 
-    0         8          12         16        24         32              40            48        56
-    | magic   | version  | 0        | number  | first    | segment       | created_ns  | salt    | previous   |
-    | 8 bytes | u32      | u32      | u64     | sequence | bytes u64     | i64 UTC     | u64     | end u64    |
-    64             68    72              88           92
-    | previous crc | 0   | epoch         | header crc | zeros up to 4096
-    | u32          | u32 | ASCII, 16     | u32        |
+    0         8         12    16       24               32              40           48
+    | magic   | version | 0   | number | first sequence | segment bytes | created_ns | salt
+    | 8 bytes | u32     | u32 | u64    | u64            | u64           | i64, UTC   | u64
 
-`previous end` and `previous crc` are the offset and the crc of the end record of the segment before (0 and 0 in the
-first), so that a swapped, missing, doubled or stale segment is noticed from the headers alone. The header has a page
-of its own because a page is what a disk may tear: no later write touches it.
+    56             64             68    72                88           92
+    | previous end | previous crc | 0   | epoch           | header crc | zeros up to 4096
+    | u64          | u32          | u32 | 16 bytes, ASCII | u32        |
+
+`previous end` and `previous crc` are the offset and the crc of the end record of the segment before (0 and
+0 in the first), so that a swapped, missing, doubled or stale segment is noticed from the headers alone. The
+header has a page of its own because a page is what a disk may tear: no later write touches it.
 
 Record, aligned to 8 bytes, 32 bytes at least:
 
@@ -30,27 +31,31 @@ Record, aligned to 8 bytes, 32 bytes at least:
 
     length    n + 1: body and trailer. Never 0, so a body may be empty.
     crc       crc32 over everything behind it, padding included; it starts from (crc of the record before) XOR
-              length. The first record of a segment starts from the header's crc, which covers a random salt and
-              the end of the segment before. One chain runs through the whole journal; foreign bytes do not fit in.
+              length. The first record of a segment starts from the header's crc, which covers a random salt
+              and the end of the segment before. One chain runs through the whole journal; foreign bytes do
+              not fit in.
     sequence  1, 2, 3 ... without a gap through all segments.
     synced    the highest sequence that a commit() had vouched for when this record was written: from then on
               the loss of that record is corruption, never a torn tail.
     trailer   not zero, and not one flipped bit away from zero: it tells a last sector that was never
               written from one that was.
 
-Length and crc are stored last, as one aligned 8-byte word (one instruction, one sector, one page). The word publishes
-the record to readers in other processes, and it is either whole or absent: a zero word is "nothing here yet", whatever
-bytes follow it. This needs a little-endian machine, and one that does not reorder stores (x86-64); on a machine that
-does, a reader may see the word before the body, in which case the crc fails, and it looks again.
+Length and crc are stored last, as one aligned 8-byte word (one instruction, one sector, one page). The word
+publishes the record to readers in other processes, and it is either whole or absent: a zero word is
+"nothing here yet", whatever bytes follow it. This needs a little-endian machine, and one that does not
+reorder stores (x86-64); on a machine that does, a reader may see the word before the body, in which case
+the crc fails, and it looks again.
 
-End record: "this segment ends here, the next one continues". A header as above with length 0xFFFFFFFF, sequence and
-synced those of the segment's last record, no body; its crc starts from the crc before without the XOR, so that it never
-passes for a record that is cut off by the end of the file. It is written after the next segment exists, so an end record without a
-next segment is a missing file. Its bytes follow from the record before alone, so a crash between the two is mended
-by writing it again. 32 bytes are kept free for it.
+End record: "this segment ends here, the next one continues". A header as above with length 0xFFFFFFFF,
+sequence and synced those of the segment's last record, no body; its crc starts from the crc before without
+the XOR, so that it never passes for a record that is cut off by the end of the file. It is written after
+the next segment exists, so an end record without a next segment is a missing file. Its bytes follow from
+the record before alone, so a crash between the two is mended by writing it again. 32 bytes are kept free
+for it.
 
-`committed`, two u64 words: the sequence vouched for by the last commit(), and the level (0 process, 1 machine) of the
-writer. It is never synced, and read by live readers, which must not act on a record that a power loss may take back.
+`committed`, two u64 words: the sequence vouched for by the last commit(), and the level (0 process, 1
+machine) of the writer. It is never synced, and read by live readers, which must not act on a record that a
+power loss may take back.
 """
 
 from __future__ import annotations
@@ -159,7 +164,7 @@ def unpack_header(page: bytes) -> SegmentHeader:
         raise BadHeader("header crc mismatch")
     if page.count(0, _CRC_OFFSET + 4) != HEADER_BYTES - _CRC_OFFSET - 4:
         raise BadHeader("bytes after the header")
-    _, _, _, number, first_sequence, size, created_ns, salt, end, end_crc, _, epoch = _HEADER.unpack_from(page)
+    number, first_sequence, size, created_ns, salt, end, end_crc, _, epoch = _HEADER.unpack_from(page)[3:]
     epoch_id = epoch.rstrip(b"\0").decode("ascii")
     return SegmentHeader(number, first_sequence, size, created_ns, salt, end, end_crc, epoch_id, crc)
 

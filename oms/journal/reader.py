@@ -6,14 +6,15 @@
     for first_seq, bodies in scan(directory, from_seq=1):    # the whole journal at once, for recovery
         ...
 
-A JournalReader holds one mapping and a place in it; it takes no lock and writes nothing, so the writer never feels it.
-It returns a record only if its crc fits the chain, so a half-written or torn one never gets out. By default it
-returns *committed* records only (see format: the `committed` file): a record that is published but not yet synced may be
-gone after a power loss, and a reader that acted on it would know of an event that never happened. In a copy of a journal
-without that file every valid record counts.
+A JournalReader holds one mapping and a place in it; it takes no lock and writes nothing, so the writer
+never feels it. It returns a record only if its crc fits the chain, so a half-written or torn one never gets
+out. By default it returns *committed* records only (see format: the `committed` file): a record that is
+published but not yet synced may be gone after a power loss, and a reader that acted on it would know of an
+event that never happened. In a copy of a journal without that file every valid record counts.
 
-A reader waits where it is, returning [], as long as nothing, or a torn record, follows: a restarted writer cuts a torn
-tail in place and goes on there. If what follows is corrupt by the rule of `recovery`, it raises JournalCorrupt.
+A reader waits where it is, returning [], as long as nothing, or a torn record, follows: a restarted writer
+cuts a torn tail in place and goes on there. If what follows is corrupt by the rule of `tail`, it raises
+JournalCorrupt.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ from .recovery import check_header, check_stop, list_segments, open_next, read_h
 from .segment import Cursor, Segment, Stop, walk
 
 _PATIENCE_S: Final = 0.05
-"""How long a record may be unreadable before it is judged; far longer than a store takes to get to another core."""
+"""How long a record may be unreadable before it is judged; a store gets to another core far sooner."""
 _JUDGE_AGAIN_S: Final = 1.0
 _CHUNK: Final = 4096
 _NO_LIMIT: Final = 1 << 63
@@ -86,6 +87,9 @@ class JournalReader:
             )
             if wanted <= 0:
                 return []
+            if segment.is_short:  # The writer will extend it; a short file was copied, not mapped.
+                segment.close()
+                self._segment = segment = Segment(segment.path, cursor.next_seq)
             bodies, stop = walk(segment, cursor, wanted)
             next_seq = cursor.next_seq
             if bodies:
@@ -135,22 +139,21 @@ class JournalReader:
 
     def _wait(self, segment: Segment, cursor: Cursor, stop: Stop) -> None:
         """Nothing to return at the cursor. Find out why, if it lasts and is not simply the end."""
-        if segment.is_short:  # The writer will extend it; a short file was copied, not mapped.
-            self._segment = Segment(segment.path, cursor.next_seq)
-            segment.close()
-        elif stop is Stop.BAD or self._committed is not None:
-            now_s = time.monotonic()
-            if self._judge_at_s == 0.0:
-                self._judge_at_s = now_s + _PATIENCE_S
-            elif now_s >= self._judge_at_s:
-                check_stop(segment, cursor, stop)
-                self._judge_at_s = now_s + _JUDGE_AGAIN_S
+        if stop is Stop.EMPTY and self._committed is None:
+            return  # The usual end: nothing says that there should be more.
+        now_s = time.monotonic()
+        if self._judge_at_s == 0.0:
+            self._judge_at_s = now_s + _PATIENCE_S
+        elif now_s >= self._judge_at_s:
+            check_stop(segment, cursor)
+            self._judge_at_s = now_s + _JUDGE_AGAIN_S
 
 
 def scan(directory: Path, from_seq: int = 1) -> Iterator[tuple[int, list[bytes]]]:
-    """Yield (sequence of the first body, bodies) in order: every valid record from `from_seq` on, in lists of up to 4096.
+    """Yield (sequence of the first body, bodies): every valid record from `from_seq` on, 4096 at a time.
 
-    Ends at the end of the journal or at a torn tail; nothing if there is no journal or it ends before `from_seq`.
+    Ends at the end of the journal or at a torn tail; nothing if there is no journal or it ends before
+    `from_seq`.
     Meant for recovery, after JournalWriter.open has repaired what a crash has left.
     Raises JournalCorrupt, JournalVersionError. Cost: 0.5 us per record of 100 bytes.
     """
@@ -168,7 +171,7 @@ def scan(directory: Path, from_seq: int = 1) -> Iterator[tuple[int, list[bytes]]
                 segment, cursor = open_next(segment, cursor)
                 previous.close()
             elif stop is not Stop.LIMIT:
-                check_stop(segment, cursor, stop)
+                check_stop(segment, cursor)
                 return
     finally:
         segment.close()

@@ -1,11 +1,12 @@
 """One segment, mapped for reading, and the one loop that reads records.
 
-Reader, scan, recovery and verify all go through `walk`, so there is one opinion on what a valid record is: the crc,
-started from the crc of the record before, fits. As the crc covers sequence, synced, body, trailer and padding, and the
-chain starts at the header, nothing else needs to be compared per record; the sequence is compared once per batch.
+Reader, scan, recovery and verify all go through `walk`, so there is one opinion on what a valid record is:
+the crc, started from the crc of the record before, fits. As the crc covers sequence, synced, body, trailer
+and padding, and the chain starts at the header, nothing else needs to be compared per record; the sequence
+is compared once per batch.
 
-A file that is shorter than its header says (a truncated copy) is read as if zeros followed, never mapped: touching a page
-behind the end of a mapped file is SIGBUS.
+A file that is shorter than its header says (a truncated copy) is read as if zeros followed, never mapped:
+touching a page behind the end of a mapped file is SIGBUS.
 """
 
 from __future__ import annotations
@@ -107,7 +108,7 @@ def parse_header(path: Path, page: bytes, expected_seq: int) -> SegmentHeader:
 
 
 def walk(segment: Segment, cursor: Cursor, limit: int) -> tuple[list[bytes], Stop]:
-    """Return up to `limit` bodies from the cursor on, and move the cursor behind them. Never a half-written record.
+    """Return up to `limit` bodies from the cursor on, never a half-written one, and move the cursor on.
 
     Cost: about half a microsecond per record of 100 bytes.
     """

@@ -1,4 +1,4 @@
-"""Snapshots: state at a sequence, so that recovery replays only the rest of the journal. The body is opaque bytes.
+"""Snapshots: state at a sequence, so that recovery replays only the rest of the journal. Bodies are bytes.
 
     snapshot-00000000000000001234.snap
 
@@ -6,10 +6,11 @@
     | magic   | version  | body crc | sequence | body     | sha256 | header crc | body ...
     | 8 bytes | u32      | crc32    | u64      | bytes u64| of body| u32        |
 
-A snapshot gets its name only when it is whole and synced (temporary file, fsync, rename, fsync of the directory), so a crash
-leaves the one before. A damaged one is reported and passed over: the journal can always rebuild what it held, so a
-snapshot is never worth a refusal. Sync the journal (JournalWriter.sync) before writing one, or a power loss at
-level process may leave a snapshot of a state that the journal no longer explains.
+A snapshot gets its name only when it is whole and synced (temporary file, fsync, rename, fsync of the
+directory), so a crash leaves the one before. A damaged one is reported and passed over: the journal can
+always rebuild what it held, so a snapshot is never worth a refusal. Sync the journal (JournalWriter.sync)
+before writing one, or a power loss at level process may leave a snapshot of a state that the journal no
+longer explains.
 """
 
 from __future__ import annotations
@@ -46,7 +47,7 @@ class SnapshotDamaged(JournalError):
 
 
 def write(directory: Path, seq: int, body: bytes) -> Path:
-    """Write a snapshot of the state after record `seq`; return its path. It replaces one of the same sequence.
+    """Write the state after record `seq`; return the file's path. It replaces one of the same sequence.
 
     Raises JournalFull, JournalFailed; the snapshots before are untouched.
     Cost: two checksums (1 ms per MB) and one fsync of the body.
@@ -71,7 +72,7 @@ def write(directory: Path, seq: int, body: bytes) -> Path:
 
 
 def read(path: Path) -> tuple[int, bytes]:
-    """Return (sequence, body) of one snapshot. Raises SnapshotDamaged, JournalVersionError, FileNotFoundError."""
+    """Return (sequence, body). Raises SnapshotDamaged, JournalVersionError, FileNotFoundError."""
     content = path.read_bytes()
     if content[: len(MAGIC)] != MAGIC or len(content) < HEADER_BYTES:
         raise SnapshotDamaged(f"{path}: not a snapshot, or cut short")
@@ -98,8 +99,9 @@ def _log(path: Path, reason: str) -> None:
 def latest(directory: Path, *, at_most: int | None = None, report: Report = _log) -> tuple[int, bytes] | None:
     """Return (sequence, body) of the newest snapshot that holds; None if there is none.
 
-    `at_most` is the journal's last sequence: later snapshots are passed over too. `report` is called with path and reason
-    for each one passed over; by default it logs a warning. A snapshot of a newer version is passed over as well.
+    `at_most` is the journal's last sequence: later snapshots are passed over too. `report` is called with
+    path and reason for each one passed over; by default it logs a warning. A snapshot of a newer version is
+    passed over as well.
     """
     for path in _newest_first(directory):
         try:
@@ -115,7 +117,7 @@ def latest(directory: Path, *, at_most: int | None = None, report: Report = _log
 
 
 def prune(directory: Path, keep: int = 2) -> list[Path]:
-    """Remove all snapshots older than the newest `keep` that hold; return the removed. Damaged newer ones stay, as evidence.
+    """Remove what is older than the newest `keep` that hold; return it. Damaged newer ones stay, as evidence.
 
     Cost: reads `keep` snapshots.
     """

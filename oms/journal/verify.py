@@ -1,7 +1,8 @@
 """Check a whole journal and say what is in it. For people and their command line; recovery does not need it.
 
-Every header, every record's crc, the sequence across segments, each segment's link to the one before, the end, and that
-nothing stands behind an end record. Takes no lock and changes nothing, so it may run beside a live writer.
+Every header, every record's crc, the sequence across segments, each segment's link to the one before, the
+end, and that nothing stands behind an end record. Takes no lock and changes nothing, so it may run beside a
+live writer.
 """
 
 from __future__ import annotations
@@ -11,15 +12,16 @@ from pathlib import Path
 
 from .errors import JournalCorrupt, JournalVersionError
 from .format import END_BYTES, HEADER_BYTES, segment_name
-from .recovery import Committed, Tail, check_header, check_stop, judge, last_written, open_next, read_committed
+from .recovery import Committed, check_header, check_stop, open_next, read_committed
 from .segment import Cursor, Segment, Stop, walk
+from .tail import Tail, judge, last_written
 
 _CHUNK = 4096
 
 
 @dataclass(slots=True)
 class SegmentReport:
-    """One segment. `used_bytes` is up to the last valid record or end record; last_seq < first_seq if it has none."""
+    """One segment. `used_bytes` ends behind its last valid record; last_seq < first_seq if it has none."""
 
     path: Path
     number: int
@@ -56,9 +58,13 @@ class VerifyReport:
     epoch: str = ""
     segments: list[SegmentReport] = field(default_factory=list)
     tail: Tail | None = None
-    """What stands behind the last record: clean, or torn, which the next writer cuts. None if there is damage."""
+    """What stands behind the last record: nothing, or a torn tail. None if there is damage."""
     committed: Committed | None = None
     damage: Damage | None = None
+    version_error: JournalVersionError | None = None
+    """Set if the damage is none, but a newer program's format."""
+    notes: list[str] = field(default_factory=list)
+    """What is odd but loses nothing."""
 
     @property
     def is_ok(self) -> bool:
@@ -83,20 +89,21 @@ class VerifyReport:
 
 
 def verify(directory: Path) -> VerifyReport:
-    """Check all segments. What is wrong is in the report's `damage`, never raised. Cost: 0.5 us per record."""
+    """Check all segments. What is wrong is told in `damage`, not raised. Cost: 0.5 us per record."""
     report = VerifyReport(directory)
     try:
         _check_all(report)
     except JournalCorrupt as error:
         report.damage = Damage(error.path, error.sequence, error.offset, error.reason)
     except JournalVersionError as error:
-        report.damage = Damage(error.path, report.last_seq + 1, 0, str(error))
+        report.damage = Damage(error.path, report.last_seq + 1, 0, f"format version {error.version} is newer")
+        report.version_error = error
     return report
 
 
 def _check_all(report: VerifyReport) -> None:
     report.committed = read_committed(report.directory)
-    # Names are followed from segment to segment rather than listed: what is valid before a gap is worth telling.
+    # Names are followed rather than listed: what is valid before a gap is worth telling.
     path = report.directory / segment_name(1)
     try:
         segment = Segment(path, 1)
@@ -119,8 +126,8 @@ def _check_all(report: VerifyReport) -> None:
         except BaseException:
             segment.close()
             raise
-    check_stop(segment, cursor, stop)
-    tail = judge(segment, cursor, stop)
+    check_stop(segment, cursor)
+    tail = judge(segment, cursor)
     segment.close()
     _check_committed(report, path=segment.path, offset=cursor.offset)
     _check_names(report)
@@ -149,7 +156,7 @@ def _check_segment(report: VerifyReport, segment: Segment, cursor: Cursor) -> St
         found.is_sealed = True
         found.used_bytes = cursor.offset + END_BYTES
         if last_written(segment, found.used_bytes) != found.used_bytes:
-            raise JournalCorrupt(segment.path, cursor.next_seq, "bytes behind the end record", found.used_bytes)
+            report.notes.append(f"{segment.path}: offset {found.used_bytes}: bytes behind the end record")
     return stop
 
 

@@ -2,20 +2,21 @@
 
     writer = JournalWriter.open(Path("var/journal"), durability="machine")
     seq = writer.append(body)      # published to readers in other processes, survives the death of this one
-    writer.commit()                # vouched for: survives what the level promises; now the outside world may know
+    writer.commit()                # vouched for: survives what the level promises; now the world may know
     writer.prepare_next()          # in idle turns: allocates the next segment, so that no append has to
 
 Owns the directory (by flock), the mapping of the segment being written, and the `committed` file. One thread.
 
-Levels. *process*: a commit is bookkeeping, as the page cache outlives the process. *machine*: a commit is one fdatasync
-(100 to 300 us), if anything was appended since the last. If it fails, what is on disk is unknown: the kernel may have
-dropped the dirty pages, and a second fdatasync would succeed without having written them. So the writer is poisoned at
-once and for good: every later call raises JournalFailed.
+Levels. *process*: a commit is bookkeeping, as the page cache outlives the process. *machine*: a commit is
+one fdatasync (100 to 300 us), if anything was appended since the last. If it fails, what is on disk is
+unknown: the kernel may have dropped the dirty pages, and a second fdatasync would succeed without having
+written them. So the writer is poisoned at once and for good: every later call raises JournalFailed.
 
-Disk space. A segment is allocated whole by posix_fallocate, as a page fault on a full disk is SIGBUS. The last
-`reserve_bytes` of a segment are used by ordinary records only once the next segment is allocated. If it cannot be,
-append raises JournalFull before anything is written, and only append(body, use_reserve=True) goes on: cancels, fills, and
-the refusal of new orders. Freed space is noticed by the next append or prepare_next, at most ten times a second.
+Disk space. A segment is allocated whole by posix_fallocate, as a page fault on a full disk is SIGBUS. The
+last `reserve_bytes` of a segment are used by ordinary records only once the next segment is allocated. If
+it cannot be, append raises JournalFull before anything is written, and only append(body, use_reserve=True)
+goes on: cancels, fills, and the refusal of new orders. Freed space is noticed by the next append or
+prepare_next, at most ten times a second.
 
 Rotation, in this order, so that a crash between any two steps can be told from damage:
 
@@ -55,7 +56,8 @@ from .format import (
     segment_name,
     unpack_header,
 )
-from .recovery import JournalEnd, Tail, find_end, keep_copy, sync_directory
+from .recovery import JournalEnd, find_end, keep_copy, sync_directory
+from .tail import Tail
 
 Durability = Literal["process", "machine"]
 
@@ -69,7 +71,7 @@ _MADV_POPULATE_WRITE: Final = 23  # Linux 5.14; Python 3.11 has no name for it.
 
 
 class _Packers(dict[int, Callable[..., bytes]]):
-    """By size of the body: packs sequence, synced, body, trailer and padding, all that stands behind the word."""
+    """By size of the body: packs all that stands behind the word, trailer and padding included."""
 
     def __missing__(self, size: int) -> Callable[..., bytes]:
         pack = self[size] = struct.Struct(f"<QQ{size}s{8 - size % 8}s").pack
@@ -84,7 +86,6 @@ class JournalWriter:
 
     __slots__ = (
         "_committed",
-        "_committed_map",
         "_crc",
         "_fd",
         "_first_unsynced",
@@ -133,7 +134,6 @@ class JournalWriter:
     """How many committed records `open` knows to be missing: a power loss at level process."""
 
     _committed: memoryview
-    _committed_map: mmap.mmap | None
     _crc: int
     _fd: int
     _first_unsynced: int
@@ -152,7 +152,7 @@ class JournalWriter:
     _segment_bytes: int
     _words: memoryview
 
-    # -- opening -------------------------------------------------------------------------------------------------------
+    # -- opening --------------------------------------------------------------------------------------------
 
     @classmethod
     def open(
@@ -166,10 +166,10 @@ class JournalWriter:
     ) -> JournalWriter:
         """Open or create a journal, repair a torn tail, and sync the last segment.
 
-        `segment_bytes` is rounded down to whole pages and concerns new segments only. `reserve_bytes` is capped at a quarter
-        of a segment.
-        Raises JournalLocked, JournalVersionError, JournalCorrupt, JournalFull, JournalFailed, ValueError. None of these
-        changes a record.
+        `segment_bytes` is rounded down to whole pages and concerns new segments only. `reserve_bytes` is
+        capped at a quarter of a segment.
+        Raises JournalLocked, JournalVersionError, JournalCorrupt, JournalFull, JournalFailed, ValueError.
+        None of these changes a record.
         Cost: two small reads per segment, and a check of the last one (0.5 us per record).
         """
         segment_bytes &= -mmap.PAGESIZE
@@ -181,14 +181,15 @@ class JournalWriter:
             directory.mkdir(parents=True, exist_ok=True)
             sync_directory(directory.parent)
         writer = cls()
-        writer._lock_fd = _lock(directory / LOCK_NAME)
+        writer._lock_fd = take_lock(directory / LOCK_NAME)
         writer.directory = directory
         writer.durability = durability
         writer._segment_bytes = segment_bytes
         writer._reserve_bytes = min(reserve_bytes, segment_bytes // 4)
         writer._now_ns = now_ns
         writer._poison = ""
-        writer._next = writer._retired = writer._committed_map = None
+        writer._next = writer._retired = None
+        writer._committed = memoryview(b"")
         writer._fd = -1
         writer.is_full = False
         writer._retry_at_s = 0.0
@@ -202,7 +203,7 @@ class JournalWriter:
     def _start(self) -> None:
         (self.directory / NEXT_NAME).unlink(missing_ok=True)
         end = find_end(self.directory)
-        self._open_committed()  # Before the first segment: without this file a reader takes the journal for a copy.
+        self._open_committed()  # First, as a reader takes a journal without this file for a copy.
         if end is None:
             self._begin_first()
         else:
@@ -226,31 +227,37 @@ class JournalWriter:
         self.last_seq = end.cursor.next_seq - 1
         self.recovered = end.tail
         self.lost_count = end.lost_count
+        fd = -1
         try:
             self.torn_copy = keep_copy(self.directory, end.path, end.tail, self._now_ns())
             if end.unsealed:
                 end.unsealed.seal()
             fd = os.open(end.path, os.O_RDWR)
             os.posix_fallocate(fd, 0, end.header.segment_bytes)  # It may have been cut short.
+            mapping = mmap.mmap(fd, end.header.segment_bytes)
         except OSError as error:
+            if fd >= 0:
+                os.close(fd)
             self._raise_disk_error(end.path, error)
-        self._adopt(fd, mmap.mmap(fd, end.header.segment_bytes), end.cursor.offset, end.cursor.crc)
+        self._adopt(fd, mapping, end.cursor.offset, end.cursor.crc)
         self._map[end.tail.offset : end.tail.end] = bytes(end.tail.end - end.tail.offset)
         self._sync(os.fsync)
 
     def _open_committed(self) -> None:
         path = self.directory / COMMITTED_NAME
-        fd = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+        try:
+            fd = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+        except OSError as error:
+            self._raise_disk_error(path, error)
         try:
             os.posix_fallocate(fd, 0, COMMITTED_BYTES)
-            self._committed_map = mmap.mmap(fd, COMMITTED_BYTES)
+            self._committed = memoryview(mmap.mmap(fd, COMMITTED_BYTES)).cast("Q")
         except OSError as error:
             self._raise_disk_error(path, error)
         finally:
             os.close(fd)
-        self._committed = memoryview(self._committed_map).cast("Q")
 
-    # -- the hot path --------------------------------------------------------------------------------------------------
+    # -- the hot path ---------------------------------------------------------------------------------------
 
     @property
     def next_seq(self) -> int:
@@ -260,7 +267,8 @@ class JournalWriter:
     def append(self, body: bytes, use_reserve: bool = False) -> int:
         """Publish one record and return its sequence: 1, 2, 3 ... without a gap.
 
-        Raises JournalFull (nothing was written), JournalFailed, ValueError if the body is larger than a segment holds.
+        Raises JournalFull (nothing was written), JournalFailed, ValueError if the body is larger than a
+        segment holds.
         Cost: O(bytes), 0.4 us for 100; allocates a segment only if prepare_next was not called in time.
         """
         offset = self._offset
@@ -320,15 +328,15 @@ class JournalWriter:
         except OSError as error:
             self._fail(self.directory / segment_name(self.segment_number), error)
 
-    # -- segments ------------------------------------------------------------------------------------------------------
+    # -- segments -------------------------------------------------------------------------------------------
 
     def prepare_next(self) -> bool:
         """Do one bounded step of getting the next segment ready; return whether there was anything to do.
 
-        For idle turns. The steps: unmap the segment before (1 ms), allocate next.tmp (0.5 ms), and at level process
-        touch the pages of both segments, 256 KiB at a time (0.1 ms), as a page fault costs an append 4 us. At level
-        machine the next fdatasync would have to write all these pages.
-        Never raises JournalFull: `is_full` tells. Raises JournalFailed.
+        For idle turns. The steps: unmap the segment before (1 ms), allocate next.tmp (0.5 ms), and at level
+        process touch the pages of both segments, 256 KiB at a time (0.1 ms), as a page fault costs an
+        append 4 us. At level machine the next fdatasync would have to write all these pages. Never raises
+        JournalFull: `is_full` tells. Raises JournalFailed.
         """
         self._check_usable()
         if self.durability == "process" and self._populated < len(self._map):
@@ -453,7 +461,7 @@ class JournalWriter:
         self._hard_limit = len(mapping) - END_BYTES
         self._limit = self._hard_limit - self._reserve_bytes
 
-    # -- the end -------------------------------------------------------------------------------------------------------
+    # -- the end --------------------------------------------------------------------------------------------
 
     def close(self) -> None:
         """Commit, release the mapping and the lock. Raises JournalFailed. A second call does nothing."""
@@ -486,10 +494,7 @@ class JournalWriter:
             self._map.close()
             os.close(self._fd)
             self._fd = -1
-        if self._committed_map is not None:
-            self._committed.release()
-            self._committed_map.close()
-            self._committed_map = None
+        self._committed.release()  # Unmaps.
         os.close(self._lock_fd)
 
     def _check_usable(self) -> None:
@@ -532,7 +537,7 @@ class _NextSegment:
 
 
 def _populate(mapping: mmap.mmap, start: int) -> int:
-    """Fault in the pages from `start` on for writing, a bounded number; return where the next call goes on."""
+    """Fault in a bounded number of pages from `start` on for writing; return where the next call goes on."""
     end = min(start + _POPULATE_BYTES, len(mapping))
     try:
         mapping.madvise(_MADV_POPULATE_WRITE, start, end - start)
@@ -541,8 +546,8 @@ def _populate(mapping: mmap.mmap, start: int) -> int:
     return end
 
 
-def _lock(path: Path) -> int:
-    """Take the lock and write our pid into it; return its descriptor. The kernel releases it when the process ends."""
+def take_lock(path: Path) -> int:
+    """Take the lock, write our pid into it, and return its descriptor. The kernel frees it if we die."""
     fd = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
     try:
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)

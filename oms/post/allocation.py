@@ -41,7 +41,10 @@ _PLACES: Final = {"JPY": 0, "KRW": 0, "CLP": 0, "ISK": 0, "VND": 0, "BHD": 3, "K
 
 
 def payable_unit(currency: str) -> int:
-    """The smallest amount that can be paid, in units of 1e-16. *Source:* ISO 4217 minor units; two places if not listed."""
+    """The smallest amount that can be paid, in units of 1e-16.
+
+    *Source:* ISO 4217 minor units; two places where the currency is not listed.
+    """
     return int(NOTIONAL_SCALE // 10 ** _PLACES.get(currency, 2))
 
 
@@ -55,7 +58,7 @@ def share_out(total: int, weights: Sequence[int], unit: int) -> list[int]:
     >>> share_out(10, [1, 1, 1], 1)
     [4, 3, 3]
     >>> share_out(250, [50, 30, 20], 100)
-    [150, 100, 0]
+    [100, 100, 50]
     """
     whole = sum(weights)
     if whole <= 0 or min(weights) < 0:

@@ -104,10 +104,11 @@ def book_allocation(allocation: "Allocation") -> list[Posting]:
 class Ledger:
     """Numbers the postings of each journal sequence and keeps the balances."""
 
-    __slots__ = ("_balances", "_line", "_seq")
+    __slots__ = ("_balances", "_changed", "_line", "_seq")
 
     def __init__(self, balances: dict[BalanceKey, tuple[int, int]] | None = None) -> None:
         self._balances = balances if balances is not None else {}
+        self._changed: set[BalanceKey] = set()
         self._seq = 0
         self._line = 0
 
@@ -122,7 +123,7 @@ class Ledger:
     def post(
         self, batch: store.Batch, seq: int, kind: str, ref: str, trade_date: str, postings: Iterable[Posting]
     ) -> None:
-        """Write postings and the balances that they change. `ref` is the ExecID or AllocID they follow from."""
+        """Write postings and count them into the balances. `ref` is the ExecID or AllocID behind them."""
         if seq != self._seq:
             self._seq, self._line = seq, 0
         for posting in postings:
@@ -148,18 +149,26 @@ class Ledger:
             qty += posting.qty
             worth += posting.money
             self._balances[key] = (qty, worth)
+            self._changed.add(key)
+
+    def put(self, batch: store.Batch) -> None:
+        """Write the balances that changed since the last time."""
+        for key in self._changed:
+            owner, account, symbol, currency = key
+            qty, worth = self._balances[key]
             batch.put(
                 store.balance,
                 key,
                 {
-                    "owner": posting.owner,
-                    "account": posting.account,
-                    "symbol": posting.symbol,
-                    "currency": posting.currency,
+                    "owner": owner,
+                    "account": account,
+                    "symbol": symbol,
+                    "currency": currency,
                     "qty": qty,
                     "money": worth,
                 },
             )
+        self._changed.clear()
 
 
 # -- reading -------------------------------------------------------------------------------------------------
@@ -286,7 +295,7 @@ def _unallocated_by_books(
 
 
 def _unallocated_by_blocks(connection: Connection) -> dict[tuple[str, str], tuple[int, int]]:
-    """The same from the other end: what the blocks have executed less what their newest versions allocated."""
+    """The same from the other end: what blocks have executed less what their newest versions allocated."""
     found: dict[tuple[str, str], tuple[int, int]] = {}
     block, order, newest = store.block, store.orders, store.allocation
     query = (

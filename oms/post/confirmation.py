@@ -36,7 +36,7 @@ CANCEL: Final = "2"
 
 
 class Confirmation(Struct, frozen=True):
-    """One account's part of one version of an allocation. Quantity in units of 1e-8, money in units of 1e-16."""
+    """One account's part of one version of an allocation. Quantities are 1e-8, money is 1e-16."""
 
     confirm_id: str
     ref_confirm_id: str  # the one that it replaces or cancels; empty for a new one

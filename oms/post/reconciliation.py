@@ -15,7 +15,7 @@ written: it is left for the next run, and counted.
     side, symbol         Side(54), Symbol(55)
     order                both have it, but the broker's ClOrdID is not one of the order we booked it to
     duplicate_at_broker  a further line with the same ExecID; the first is the one that is compared
-    malformed            a line that cannot be read. If its ExecID can, our side is named and not missing as well
+    malformed            a line that cannot be read; if its ExecID can, our fill is named with it
 
 Every line of the file and every fill of ours ends as matched or in a break, with both sides' values;
 nothing is dropped. A run is stored with its breaks and the journal sequence it saw. It looks at all fills
@@ -189,7 +189,7 @@ class Booked(Struct, frozen=True):
 def compare(
     booked: Mapping[str, Booked], orders_by_cl_ord_id: Mapping[str, int], lines: Sequence[Line]
 ) -> tuple[int, list[Break]]:
-    """(how many agree in everything, the breaks): first those of the file by line, then what it does not have.
+    """(how many agree in everything, the breaks): those of the file by line, then what it does not have.
 
     `booked` is by ExecID, `orders_by_cl_ord_id` our order by our ClOrdID at the venue. O(fills + lines).
     """

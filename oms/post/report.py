@@ -4,8 +4,10 @@ Decimals are text, so that no reader of the JSON turns them into floats. Everyth
 transaction, so the numbers belong to one journal sequence, which is named.
 """
 
+from typing import Any
+
 from msgspec import Struct
-from sqlalchemy import ColumnElement, Engine, Table, func, select
+from sqlalchemy import ColumnElement, Engine, Select, Table, func, select
 from sqlalchemy.engine import Connection
 
 from oms.core.types import Side, format_notional, format_scaled
@@ -56,13 +58,14 @@ class Report(Struct, frozen=True):
 
 
 def report(engine: Engine, trade_date: str = "") -> Report:
-    """The numbers as of now. `trade_date` (ISO 8601) limits fills, allocations and confirmations. O(fills + postings)."""
+    """The numbers as of now. O(fills + postings).
+
+    `trade_date` (ISO 8601) limits fills, allocations and confirmations to one day.
+    """
     with store.reading(engine) as connection:
         at = store.read_cursor(connection)
         by_status = select(store.orders.c.status, func.count()).group_by(store.orders.c.status)
-        statuses: dict[str, int] = {
-            status: count for status, count in connection.execute(by_status.order_by(store.orders.c.status))
-        }
+        statuses = _counts(connection, by_status.order_by(store.orders.c.status))
         executed = _executed(connection, trade_date)
         reconciliations = _reconciliations(connection)
         books = booking.read_trial_balance(connection)
@@ -92,6 +95,10 @@ def _count(connection: Connection, table: Table, trade_date: str, *conditions: C
     if trade_date:
         query = query.where(table.c.trade_date == trade_date)
     return connection.execute(query).scalar_one()
+
+
+def _counts(connection: Connection, query: Select[Any]) -> dict[str, int]:
+    return {row[0]: row[1] for row in connection.execute(query)}
 
 
 def _executed(connection: Connection, trade_date: str) -> list[CurrencyTotal]:
@@ -127,7 +134,7 @@ def _reconciliations(connection: Connection) -> list[ReconciliationSummary]:
     summaries: list[ReconciliationSummary] = []
     for row in connection.execute(select(run).where(run.c.run_id.in_(newest)).order_by(run.c.venue)).all():
         kinds = select(found.c.kind, func.count()).where(found.c.run_id == row.run_id).group_by(found.c.kind)
-        breaks = {kind: count for kind, count in connection.execute(kinds.order_by(found.c.kind))}
+        breaks = _counts(connection, kinds.order_by(found.c.kind))
         summaries.append(
             ReconciliationSummary(row.venue, row.at_ns, row.seq, row.lines, row.fills, row.matched, breaks)
         )

@@ -105,7 +105,7 @@ class Runner:
         return self._engine
 
     def run_once(self) -> int:
-        """Apply the next batch and return how many records it had; 0 if there is nothing new. Never waits for the journal.
+        """Apply the next batch and return how many records it had; 0 if there is nothing new. Never waits.
 
         Raises JournalMismatch, FoldError, StoreError, and what the journal's reader and the database raise.
         The next call starts from what is in the database.
@@ -151,7 +151,7 @@ class Runner:
         self.close()
 
     def _start(self) -> "_Folds | None":
-        """The folds as of the cursor; None as long as there is no journal, or it does not reach the cursor again."""
+        """The folds as of the cursor; None as long as there is no journal, or it ends before the cursor."""
         with store.reading(self._engine) as connection:
             at = store.read_cursor(connection)
         epoch, seq, checksum = at or ("", 0, 0)
@@ -163,8 +163,8 @@ class Runner:
                 return None
             if at is not None and reader.epoch != epoch:
                 raise JournalMismatch(
-                    f"the database belongs to journal {epoch}, but {self._journal_dir} is journal {reader.epoch}:"
-                    " give the new journal a new database"
+                    f"the database belongs to journal {epoch}, but {self._journal_dir} is journal"
+                    f" {reader.epoch}: give the new journal a new database"
                 )
             if seq:
                 records = reader.read(1)
@@ -172,8 +172,8 @@ class Runner:
                     return None
                 if crc32(records[0][1]) != checksum:
                     raise JournalMismatch(
-                        f"journal {epoch} no longer has the record that was applied as sequence {seq}: it lost its"
-                        " end and went on; build a new database from it"
+                        f"journal {epoch} no longer has the record that was applied as sequence {seq}:"
+                        " it lost its end and went on; build a new database from it"
                     )
             with self._engine.begin() as connection:
                 if at is None:
@@ -217,13 +217,15 @@ class _Folds:
         self._rows = store.Batch()
         self._touched = {}
         with engine.begin() as connection:
+            # First of all: whoever comes second fails here, before anything is folded on a past that is over.
+            store.move_cursor(connection, self._seq, last, crc32(records[-1][1]))
             self._fetch(connection, events)
             for seq, event in events:
                 self._fold(seq, event)
             for order in self._touched.values():
                 orders.put(self._rows, order)
+            self._ledger.put(self._rows)
             self._rows.write(connection)
-            store.move_cursor(connection, self._seq, last, crc32(records[-1][1]))
         self._seq = last
         for order_id, order in self._touched.items():
             if order.has_ended:
@@ -386,7 +388,8 @@ _FOLDS: Final[dict[type[ev.Event], Callable[[_Folds, int, Any], None]]] = {
 
 def _tag(event_type: type[ev.Event]) -> int:
     tag = event_type.__struct_config__.tag
-    assert isinstance(tag, int) and tag < 0x80
+    assert isinstance(tag, int)
+    assert tag < 0x80
     return tag
 
 

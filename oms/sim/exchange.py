@@ -1,19 +1,22 @@
-"""The simulated venue without its session: messages in as fields, messages out as text. No socket, no clock, no QuickFIX.
+"""The simulated venue without its session: fields in, message texts out. No socket, no clock, no QuickFIX.
 
-One matching book per symbol, made when the symbol is first used, with background liquidity around a synthetic reference price. Everything
-that happens follows from the seed, the messages and the steps taken, in their order: two exchanges fed the same way say the same.
+One matching book per symbol, made when the symbol is first used, with background liquidity around a synthetic
+reference price. Everything that happens follows from the seed, the messages and the steps taken, in their
+order: two exchanges fed the same way say the same.
 
 What the venue promises its counterparty, and the engine is tested against:
 
-- reports say what is true when they are written: New, then a fill per maker met, then the cancel of what may not rest;
+- reports say what is true when they are written: New, then a fill per maker met, then the cancel of what may
+  not rest;
 - an ExecID is used once, across restarts too (`id_prefix` differs from start to start);
-- a ClOrdID is taken once. A second order with it is refused and counted as `duplicate_orders`: that is how an order that was sent
-  twice would be noticed;
-- a request may name any accepted ClOrdID of the order's chain, as many brokers allow: a cancel that crosses an accepted replace
-  still finds its order;
-- a replace gives the total quantity. At or below what has executed it means stop executing, and the report says
-  OrderQty = CumQty. A filled order may grow at its price.
-- an order status request is answered for every ClOrdID that was taken. One that never came or was refused is unknown.
+- a ClOrdID is taken once. A second order with it is refused and counted as `duplicate_orders`: that is how an
+  order that was sent twice would be noticed;
+- a request may name any accepted ClOrdID of the order's chain, as many brokers allow: a cancel that crosses
+  an accepted replace still finds its order;
+- a replace gives the total quantity. At or below what has executed it means stop executing, and the report
+  says OrderQty = CumQty. A filled order may grow at its price.
+- an order status request is answered for every ClOrdID that was taken. One that never came or was refused is
+  unknown.
 """
 
 import random
@@ -127,10 +130,11 @@ class SimulatedExchange:
             MsgType.ORDER_STATUS_REQUEST: self._status,
         }
 
-    # -- what comes in ---------------------------------------------------------------------------------------------
+    # -- what comes in ---------------------------------------------------------------------------------------
 
     def handle(self, message: dict[str, str], now_ns: int) -> list[str]:
-        """Work one application message. The reports it causes, in order. Raises KeyError if a required field lacks."""
+        """Work one application message. The reports it causes, in order. Raises KeyError if a required field
+        lacks."""
         handler = self._handlers.get(message["35"])
         self.stats["messages"] += 1
         if handler is None:
@@ -157,7 +161,7 @@ class SimulatedExchange:
             self._fill(trade.maker_id, trade, now_ns, reports)
         return reports
 
-    # -- prices ----------------------------------------------------------------------------------------------------
+    # -- prices ----------------------------------------------------------------------------------------------
 
     def publish_all(self) -> None:
         """Have every instrument's price published again: somebody has just logged on."""
@@ -178,7 +182,7 @@ class SimulatedExchange:
             del self._moved[symbol]
         return [price_snapshot(symbol, self.prices.px[symbol]) for symbol in symbols]
 
-    # -- looking -------------------------------------------------------------------------------------------------
+    # -- looking ---------------------------------------------------------------------------------------------
 
     def order(self, cl_ord_id: str) -> VenueOrder | None:
         """The order that an accepted ClOrdID was used for."""
@@ -213,7 +217,7 @@ class SimulatedExchange:
             ],
         }
 
-    # -- new orders ------------------------------------------------------------------------------------------------
+    # -- new orders ------------------------------------------------------------------------------------------
 
     def _new_order(self, message: dict[str, str], now_ns: int) -> list[str]:
         self.stats["orders"] += 1
@@ -289,7 +293,7 @@ class SimulatedExchange:
             )
         ]
 
-    # -- requests --------------------------------------------------------------------------------------------------
+    # -- requests --------------------------------------------------------------------------------------------
 
     def _cancel(self, message: dict[str, str], now_ns: int) -> list[str]:
         self.stats["cancels"] += 1
@@ -328,8 +332,9 @@ class SimulatedExchange:
         if order.ord_type == OrdType.LIMIT and not instrument.on_tick(price):
             return self._refused(message, order, response_to, OTHER, "price is not on a tick", now_ns)
         filled = not order.leaves_qty
-        if filled and (order_qty <= order.cum_qty or price != order.price or order.time_in_force != TimeInForce.DAY
-                       or order.ord_type != OrdType.LIMIT):  # fmt: skip
+        # A filled order may grow, but only as what it was: a resting order at its price.
+        rests = order.ord_type == OrdType.LIMIT and order.time_in_force == TimeInForce.DAY
+        if filled and not (rests and order_qty > order.cum_qty and price == order.price):
             return self._refused(message, order, response_to, TOO_LATE, "too late to replace: filled", now_ns)
 
         orig_cl_ord_id = self._accept_request(order, message)
@@ -414,7 +419,7 @@ class SimulatedExchange:
             ord_status_req_id=message.get("790", ""),
         )
 
-    # -- executions ------------------------------------------------------------------------------------------------
+    # -- executions ------------------------------------------------------------------------------------------
 
     def _trades(self, market: _Market, trades: list[Trade], now_ns: int, reports: list[str]) -> None:
         consumed = False
@@ -465,7 +470,7 @@ class SimulatedExchange:
             )
         )
 
-    # -- helpers -------------------------------------------------------------------------------------------------
+    # -- helpers ---------------------------------------------------------------------------------------------
 
     def _market(self, instrument: SimInstrument) -> _Market:
         symbol = instrument.symbol

@@ -1,8 +1,8 @@
-"""Session settings for the simulators, and the two things QuickFIX has no setting for: a listener on one address only, and a rest.
+"""Session settings for the simulators, and what QuickFIX has no setting for: one address to listen on, rest.
 
-QuickFIX reads its settings from a file, nothing else. The files under sessions/ are complete but for what differs from machine to
-machine and from run to run (ports, the path of the data dictionary, where a store lives); those are put into a copy, which lives
-just long enough to be read. No quickfix import in here.
+QuickFIX reads its settings from a file, nothing else. The files under sessions/ are complete but for what
+differs from machine to machine and from run to run (ports, the path of the data dictionary, where a store
+lives); those are put into a copy, which lives just long enough to be read. No quickfix import in here.
 """
 
 import os
@@ -60,7 +60,8 @@ def settings_file(template: Path, values: Mapping[str, str]) -> Iterator[str]:
 
 
 def bind_listener(port: int, host: str) -> None:
-    """Replace this process's listener on `port`, which QuickFIX binds to every address, by one bound to `host`.
+    """Replace this process's listener on `port`, which QuickFIX binds to every address, by one bound to
+    `host`.
 
     The descriptor keeps its number, so QuickFIX never notices. Raises OSError if there is no such listener.
     """
@@ -92,8 +93,8 @@ def bind_listener(port: int, host: str) -> None:
 class Idle:
     """How a polling loop rests: not at all for the first empty turns, then a little while each.
 
-    A wake-up costs 15-20 us on a virtual machine, a sleep of 0.2 ms in practice 0.26: so a loop that has just worked
-    looks again at once.
+    A wake-up costs 15-20 us on a virtual machine, a sleep of 0.2 ms in practice 0.26: so a loop that has just
+    worked looks again at once.
     """
 
     __slots__ = ("_empty", "_sleep_s", "_spin", "_spins")

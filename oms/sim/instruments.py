@@ -1,7 +1,7 @@
-"""What the simulators need to know of an instrument: its symbol, its ticks, its lot, and how dear it roughly is.
+"""What the simulators need to know of an instrument: symbol, ticks, lot, and how dear it roughly is.
 
-Plain values: whoever wires the programme together passes them in. `load_instruments` reads them from the configuration's own
-files for programmes that stand alone. Prices and quantities in units of 1e-8.
+Plain values: whoever wires the programme together passes them in. `load_instruments` reads them from the
+configuration's own files for programmes that stand alone. Prices and quantities in units of 1e-8.
 """
 
 import csv
@@ -48,7 +48,7 @@ class SimInstrument(Struct, frozen=True):
         return max(price - price % tick, tick)
 
     def move(self, price: int, ticks: int) -> int:
-        """The valid price that many ticks above (or below, if negative) a valid one; never below the smallest tick.
+        """The valid price that many ticks above a valid one, or below it if negative; never below one tick.
 
         Walks tick by tick, since the tick changes from band to band. O(ticks).
         """

@@ -1,12 +1,14 @@
 """Background liquidity of one instrument: a ladder of seeded quotes on either side of the reference price.
 
-Somebody has to be on the other side. The ladder has a quote on each of the first `levels` ticks above and below the reference price. A quote that was
-consumed is replaced at once by one of another seeded size, but never where it would cross a resting order: so an order that takes
-the whole ladder up to its limit rests with what is left, as it would in a market. When the reference price moves, the ladder is taken
-out and entered again through the matching book: then it does trade with the resting orders that it meets, and passive orders
+Somebody has to be on the other side. The ladder has a quote on each of the first `levels` ticks above and
+below the reference price. A quote that was consumed is replaced at once by one of another seeded size, but
+never where it would cross a resting order: so an order that takes the whole ladder up to its limit rests with
+what is left, as it would in a market. When the reference price moves, the ladder is taken out and entered
+again through the matching book: then it does trade with the resting orders that it meets, and passive orders
 get their fills.
 
-Sizes depend on the seed, the symbol and how many quotes were made before, on nothing else. Quotes rest under int ids, orders under str ids.
+Sizes depend on the seed, the symbol and how many quotes were made before, on nothing else. Quotes rest under
+int ids, orders under str ids.
 """
 
 import random
@@ -53,7 +55,8 @@ class Ladder:
                 self._quotes[side, price] = id
 
     def requote(self, reference_px: int) -> list[Trade]:
-        """Move the ladder to another reference price. The trades it makes with resting orders, which are the makers."""
+        """Move the ladder to another reference price. The trades it makes with resting orders, which are the
+        makers."""
         for id in self._quotes.values():
             self._book.cancel(id)
         self._quotes.clear()

@@ -1,9 +1,9 @@
 """Reference prices, all of them synthetic: a seeded first price per instrument and a slow seeded walk.
 
-No market is meant. The same seed and the same instruments give the same first prices in every process, so that a client can know
-what the simulated market starts from without being told. From there each step moves one instrument by a few ticks; the
-further it is from its first price, the likelier it moves back, so that it stays within about two percent and a price collar keeps
-making sense however long the simulator runs.
+No market is meant. The same seed and the same instruments give the same first prices in every process, so
+that a client can know what the simulated market starts from without being told. From there each step moves
+one instrument by a few ticks; the further it is from its first price, the likelier it moves back, so that it
+stays within about two percent and a price collar keeps making sense however long the simulator runs.
 """
 
 import random
@@ -33,7 +33,8 @@ def first_prices(seed: int, instruments: Iterable[SimInstrument]) -> dict[str, P
 
 
 class ReferencePrices:
-    """The current reference price of every instrument, and which of them have moved since somebody last asked."""
+    """The current reference price of every instrument, and which of them have moved since somebody last
+    asked."""
 
     __slots__ = ("_first", "_instruments", "_rngs", "_seed", "px")
 
@@ -45,7 +46,8 @@ class ReferencePrices:
         self.px: dict[str, Px] = dict(self._first)
 
     def step(self, symbol: str) -> Px:
-        """Move one instrument by a few ticks. Depends on the seed, the symbol and how often it moved, on nothing else."""
+        """Move one instrument by a few ticks. Depends on the seed, the symbol and how often it moved, on
+        nothing else."""
         rng = self._rngs.get(symbol)
         if rng is None:
             rng = self._rngs[symbol] = random.Random(f"{self._seed}:walk:{symbol}")

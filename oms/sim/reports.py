@@ -1,8 +1,8 @@
 """What the simulated venue says, as FIX text: body fields with MsgType(35) in front, no header, no trailer.
 
-Each function writes one message in one f-string. QuickFIX puts the fields into its own order and adds the rest. Quantities and prices
-come in units of 1e-8 and leave as the shortest decimals. *Source:* FIX 4.4 ExecutionReport(8), OrderCancelReject(9),
-MarketDataSnapshotFullRefresh(W), BusinessMessageReject(j).
+Each function writes one message in one f-string. QuickFIX puts the fields into its own order and adds the
+rest. Quantities and prices come in units of 1e-8 and leave as the shortest decimals. *Source:* FIX 4.4
+ExecutionReport(8), OrderCancelReject(9), MarketDataSnapshotFullRefresh(W), BusinessMessageReject(j).
 """
 
 from typing import Final
@@ -16,7 +16,8 @@ ENDED: Final = frozenset((OrdStatus.CANCELED, OrdStatus.REJECTED, OrdStatus.EXPI
 
 
 class VenueOrder(Struct):
-    """An order as the venue knows it. Quantities and prices in units of 1e-8, the notional in units of 1e-16."""
+    """An order as the venue knows it. Quantities and prices in units of 1e-8, the notional in units of
+    1e-16."""
 
     order_id: str  # OrderID(37), the venue's
     cl_ord_ids: list[str]  # every accepted ClOrdID(11): the order's, then its requests'
@@ -51,14 +52,13 @@ def execution_report(
     *,
     cl_ord_id: str = "",
     orig_cl_ord_id: str = "",
-    ord_status: str = "",
     last_qty: int = 0,
     last_px: int = 0,
     ord_rej_reason: int | None = None,
     ord_status_req_id: str = "",
     text: str = "",
 ) -> str:
-    """ExecutionReport(8) of the order as it stands. `cl_ord_id` and `ord_status` are the order's own if left out."""
+    """ExecutionReport(8) of the order as it stands; `cl_ord_id` is the order's own if left out."""
     optional = ""
     if order.price:
         optional += f"44={format_scaled(order.price)}{SOH}"
@@ -76,7 +76,7 @@ def execution_report(
         optional += f"58={text}{SOH}"
     return (
         f"35=8{SOH}37={order.order_id}{SOH}11={cl_ord_id or order.cl_ord_id}{SOH}17={exec_id}{SOH}"
-        f"150={exec_type}{SOH}39={ord_status or order.ord_status}{SOH}55={order.symbol}{SOH}54={order.side}{SOH}"
+        f"150={exec_type}{SOH}39={order.ord_status}{SOH}55={order.symbol}{SOH}54={order.side}{SOH}"
         f"38={format_scaled(order.order_qty)}{SOH}40={order.ord_type}{SOH}59={order.time_in_force}{SOH}"
         f"151={format_scaled(order.leaves_qty)}{SOH}14={format_scaled(order.cum_qty)}{SOH}"
         f"6={format_scaled(average_px(order.cum_notional, order.cum_qty))}{SOH}"

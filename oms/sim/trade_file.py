@@ -1,8 +1,9 @@
-"""The venue's own record of its executions: a CSV that is only ever appended to, one line per fill, flushed line by line.
+"""The venue's own record of its executions: a CSV, only ever appended to, flushed line by line.
 
-This is what a broker would send at the end of the day, and what the book of the order management system is reconciled against. A line is
-written before the report of the fill is sent: the venue's books lead, its messages follow. Numbers are plain decimals, times are
-UTC as in FIX. A file that is there already is continued.
+This is what a broker would send at the end of the day, and what the book of the order management system is
+reconciled against. A line is written before the report of the fill is sent: the venue's books lead, its
+messages follow. Numbers are plain decimals, times are UTC as in FIX. A file that is there already is
+continued.
 """
 
 import csv

@@ -1,11 +1,13 @@
 """The simulated venue on the wire: a FIX 4.4 acceptor around a `SimulatedExchange`, polled in one thread.
 
-The session is QuickFIX's: sequence numbers, heartbeats, resends. What the counterparty misses while it is away is kept by QuickFIX and
-recovered by resend when it comes back, however often it is killed; only prices are not resent, since an old price is
-worse than none. All prices are published after each logon, then each one that moved, at most so many a second.
+The session is QuickFIX's: sequence numbers, heartbeats, resends. What the counterparty misses while it is
+away is kept by QuickFIX and recovered by resend when it comes back, however often it is killed; only prices
+are not resent, since an old price is worse than none. All prices are published after each logon, then each
+one that moved, at most so many a second.
 
-No exception leaves a callback: QuickFIX would end the process. What goes wrong with a message is counted, printed, and the message dropped.
-Importing quickfix resets SIGINT to its default: `run` installs its own handlers.
+No exception leaves a callback: QuickFIX would end the process. What goes wrong with a message is counted,
+printed, and the message dropped. Importing quickfix resets SIGINT to its default: `run` installs its own
+handlers.
 """
 
 import contextlib
@@ -66,9 +68,9 @@ class Venue:
     ) -> None:
         """Configure; the first `poll` listens.
 
-        `host` empty listens on every address. `store_path` keeps messages and sequence numbers on disk over a restart of the venue (its
-        books are not kept), otherwise they are in memory. `log_path` has QuickFIX log every message. Raises FileNotFoundError,
-        quickfix.ConfigError.
+        `host` empty listens on every address. `store_path` keeps messages and sequence numbers on disk over a
+        restart of the venue (its books are not kept), otherwise they are in memory. `log_path` has QuickFIX
+        log every message. Raises FileNotFoundError, quickfix.ConfigError.
         """
         self._trades = TradeFile(trade_file) if trade_file is not None else None
         self._orders_file = orders_file
@@ -89,6 +91,7 @@ class Venue:
         self._closed = False
         self._idle = Idle(sleep_s=idle_sleep_s, spin=spin)
         self._application = _Application(self)
+        self._message = quickfix.Message()  # one for all: setString clears it
         values = {"SocketAcceptPort": str(port), "SenderCompID": name, "TargetCompID": counterparty}
         if store_path is not None:
             store_path.mkdir(parents=True, exist_ok=True)
@@ -107,7 +110,7 @@ class Venue:
         if log_path is not None:
             self._log = quickfix.FileLogFactory(self._settings)
             arguments.append(self._log)
-        self._acceptor = quickfix.SocketAcceptor(*arguments)
+        self._acceptor: Any = quickfix.SocketAcceptor(*arguments)
 
     def __enter__(self) -> Self:
         return self
@@ -121,7 +124,10 @@ class Venue:
         return self._application.logged_on
 
     def poll(self) -> int:
-        """One turn: messages, one step of time if it is due, prices. How much it did. Raises quickfix.ConfigError at first."""
+        """One turn: messages, one step of time if it is due, prices. How much it did; 0 once closed. Raises
+        quickfix.ConfigError at first."""
+        if self._closed:
+            return 0
         if not self._listening:
             self._acceptor.poll()
             if self.host:
@@ -138,13 +144,19 @@ class Venue:
         return work + self._publish(now_ns)
 
     def run(self, *, handle_signals: bool = True) -> None:
-        """Poll until `stop`, or a signal where they are handled: SIGINT and SIGTERM stop, SIGUSR1 writes the orders file."""
+        """Poll until `stop`, or a signal where they are handled: SIGINT and SIGTERM stop, SIGUSR1 writes the
+        orders file."""
         if handle_signals:
             signal.signal(signal.SIGINT, lambda *_: self.stop())
             signal.signal(signal.SIGTERM, lambda *_: self.stop())
             signal.signal(signal.SIGUSR1, lambda *_: self.write_orders())
+            signal.signal(signal.SIGUSR2, lambda *_: self.stand_still())
         while not self.stopping:
             self._idle.turn(self.poll())
+
+    def stand_still(self) -> None:
+        """Let prices walk no more: from now on only orders cause executions."""
+        self._step_ns = 0
 
     def stop(self) -> None:
         """Let `run` return."""
@@ -163,6 +175,9 @@ class Venue:
                 self._acceptor.poll()
                 time.sleep(0.001)
             self._acceptor.stop(True)
+        # QuickFIX knows sessions by name, for the whole process: they end with the acceptor, which must not wait
+        # for a garbage collection that would take the next venue's session with it.
+        self._acceptor = None
         self.write_orders()
         if self._trades is not None:
             self._trades.close()
@@ -177,7 +192,7 @@ class Venue:
         draft.write_text(json.dumps(self.exchange.dump(), indent=1), "utf-8")
         os.replace(draft, path)
 
-    # -- called by the application -----------------------------------------------------------------------------------
+    # -- called by the application ---------------------------------------------------------------------------
 
     def received(self, text: str) -> None:
         """Work an application message and send what it causes."""
@@ -189,7 +204,7 @@ class Venue:
         self.exchange.publish_all()
         self._all_prices_due = True
 
-    # -- inside ------------------------------------------------------------------------------------------------------
+    # -- inside ----------------------------------------------------------------------------------------------
 
     def _publish(self, now_ns: int) -> int:
         exchange = self.exchange
@@ -206,9 +221,8 @@ class Venue:
 
     def _send(self, reports: list[str]) -> int:
         for report in reports:
-            message = quickfix.Message()
-            message.setString(report, False)
-            quickfix.Session.sendToTarget(message, self._application.session_id)
+            self._message.setString(report, False)
+            quickfix.Session.sendToTarget(self._message, self._application.session_id)
         return len(reports)
 
     def _executed(self, execution: Execution) -> None:
@@ -260,7 +274,7 @@ class _Application(quickfix.Application):  # type: ignore[misc]
     def _guard(self, call: Any, *arguments: str) -> None:
         try:
             call(*arguments)
-        except Exception:  # noqa: BLE001 - see the module's docstring
+        except Exception:
             self._venue.exchange.stats["exceptions"] += 1
             with contextlib.suppress(Exception):
                 print(*(a.replace(SOH, "|") for a in arguments), file=sys.stderr)

@@ -1,13 +1,10 @@
-"""Puts the journal's tests' helpers on the path, whatever import mode pytest runs in."""
+"""Where a test's journal goes."""
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parent))
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""What the journal's tests share: bodies that tell their sequence, a clock that stands still, small journals."""
+"""What the journal's tests share: bodies by sequence, a clock that stands still, small journals."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def now_ns() -> int:
 
 
 def body(seq: int, longest: int = 200) -> bytes:
-    """A body that depends on the sequence alone, of 0 to `longest` bytes, now and then with a run of zeros."""
+    """A body that depends on the sequence alone, of 0 to `longest` bytes, now and then all zeros."""
     rng = random.Random(seq)
     size = rng.randrange(longest + 1)
     if seq % 7 == 0:
@@ -45,7 +45,8 @@ def write(
 ) -> JournalWriter:
     """Append records up to sequence `count`, with a commit before every `commit_every`-th of them.
 
-    So the last `commit_every` records are committed by close() alone: nothing in the segments vouches for them.
+    So the last `commit_every` records are committed by close() alone: nothing in the segments vouches for
+    them.
     """
     writer = open_writer(directory, segment_bytes, durability=durability)
     while writer.last_seq < count:
@@ -74,8 +75,9 @@ def segment(directory: Path, number: int = 1) -> Path:
 
 
 def flip(path: Path, offset: int, bit: int = 0) -> None:
-    """Flip one bit of a file."""
-    overwrite(path, offset, bytes([path.read_bytes()[offset] ^ 1 << bit]))
+    """Flip one bit of a file; a negative offset counts from its end."""
+    content = path.read_bytes()
+    overwrite(path, offset % len(content), bytes([content[offset] ^ 1 << bit]))
 
 
 def overwrite(path: Path, offset: int, content: bytes) -> None:

@@ -1,16 +1,25 @@
-"""One test per kind of damage: what a crash leaves is repaired, anything else is refused with file and sequence.
+"""One test per kind of damage: what a crash leaves is repaired, all else is refused with file and sequence.
 
-Journals here have small bodies (about 50 bytes), so that several records share a sector, unless a test says otherwise.
+Journals here have small bodies (about 50 bytes), so that several records share a sector, unless a test says
+otherwise.
 """
 
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from journal_kit import (
+
+from oms.journal import JournalCorrupt, JournalError, JournalLocked, JournalVersionError, scan
+from oms.journal.format import COMMITTED_NAME, HEADER_BYTES, TRAILER
+from oms.journal.salvage import salvage
+from oms.journal.tail import TailKind
+from oms.journal.verify import verify
+from tests.journal.journal_kit import (
     SEGMENT_BYTES,
+    body,
     copy,
     expected,
     flip,
@@ -22,11 +31,6 @@ from journal_kit import (
     write,
 )
 
-from oms.journal import JournalCorrupt, JournalError, scan
-from oms.journal.format import COMMITTED_NAME, HEADER_BYTES, TRAILER
-from oms.journal.recovery import TailKind
-from oms.journal.verify import verify
-
 
 def refused(directory: Path, file: str, sequence: int, reason: str) -> None:
     """The writer, a scan and verify all refuse; the writer and verify name file, sequence and reason."""
@@ -35,7 +39,7 @@ def refused(directory: Path, file: str, sequence: int, reason: str) -> None:
         open_writer(directory)
     assert (error.value.path.name, error.value.sequence) == (file, sequence)
     assert str(error.value).count("\n") == 0
-    assert {path: path.read_bytes() for path in directory.glob("*.journal")} == before, "a refusal changed a file"
+    assert {path: path.read_bytes() for path in directory.glob("*.journal")} == before, "a file was changed"
     damage = verify(directory).damage
     assert damage is not None
     assert damage.sequence == sequence
@@ -74,10 +78,11 @@ def journal(directory: Path) -> Path:
 
 @pytest.fixture
 def segments(directory: Path) -> Path:
-    """Four segments."""
-    write(directory, 200, longest=50)
-    assert segment(directory, 4).exists()
-    assert not segment(directory, 5).exists()
+    """Four segments, the last with a few records."""
+    count = 0
+    while not segment(directory, 4).exists():
+        count += 10
+        write(directory, count, longest=50)
     return directory
 
 
@@ -85,7 +90,7 @@ def first_sequence(directory: Path, number: int) -> int:
     return int.from_bytes(segment(directory, number).read_bytes()[24:32], "little")
 
 
-# -- torn ----------------------------------------------------------------------------------------------------------
+# -- torn ---------------------------------------------------------------------------------------------------
 
 
 def test_untouched_journal_is_clean(journal: Path) -> None:
@@ -127,17 +132,9 @@ def test_uncommitted_sectors_lost_from_the_end_are_cut(journal: Path) -> None:
         repaired(journal, count)
 
 
-def uncommitted(directory: Path, longest: int = 50) -> Path:
-    """Twenty records, of which the last 16 are committed by nothing, spread over several sectors."""
-    write(directory, 20, commit_every=4, longest=longest, close=False)
-    return directory
-
-
 def uncommitted_tail(directory: Path) -> list[int]:
     """Write 30 records, the last 26 without a commit; return the offsets."""
     writer = open_writer(directory)
-    from journal_kit import body
-
     for seq in range(1, 31):
         writer.append(body(seq, 50))
         if seq == 4:
@@ -160,8 +157,6 @@ def test_hole_of_a_sector_among_uncommitted_records_is_cut(directory: Path) -> N
 def test_sector_within_an_uncommitted_record_is_cut(directory: Path) -> None:
     """A record of four sectors, of which one in the middle was not written, and records behind it were."""
     with open_writer(directory) as writer:
-        from journal_kit import body
-
         for seq in (1, 2):
             writer.append(body(seq, 50))
         writer.append(b"\xff" * 2000)
@@ -197,7 +192,7 @@ def test_several_torn_copies_are_kept(journal: Path) -> None:
     assert len(list((journal / "torn").iterdir())) == 2
 
 
-# -- corrupt: records -----------------------------------------------------------------------------------------------
+# -- corrupt: records ---------------------------------------------------------------------------------------
 
 
 def test_flipped_bit_in_a_committed_body(journal: Path) -> None:
@@ -214,7 +209,7 @@ def test_flipped_bit_in_each_field_of_an_uncommitted_record_with_others_behind_i
 ) -> None:
     offsets = uncommitted_tail(directory)
     flip(segment(directory), offsets[9] + at if at >= 0 else offsets[10] - 1)
-    refused(directory, "00000001.journal", 10, "")
+    refused(directory, "00000001.journal", 10, "sequence 10")
 
 
 def test_flipped_bit_in_the_last_body(journal: Path) -> None:
@@ -276,7 +271,7 @@ def test_record_doubled(journal: Path) -> None:
     first, second = record_offsets(segment(journal))[9:11]
     doubled = content[:second] + content[first:second] + content[second:]
     segment(journal).write_bytes(doubled[:SEGMENT_BYTES])
-    refused(journal, "00000001.journal", 11, "committed")
+    refused(journal, "00000001.journal", 11, "its length is damaged: record 12")
 
 
 def test_two_records_swapped(journal: Path) -> None:
@@ -286,7 +281,7 @@ def test_two_records_swapped(journal: Path) -> None:
     refused(journal, "00000001.journal", 10, "committed")
 
 
-def test_record_of_another_journal_with_the_same_sequence_does_not_fit_in(journal: Path, tmp_path: Path) -> None:
+def test_record_of_another_journal_does_not_fit_in(journal: Path, tmp_path: Path) -> None:
     """Same bodies, same sequences, same clock: the salt tells them apart."""
     write(tmp_path / "other", 40, commit_every=4, longest=50)
     a, b = record_offsets(segment(journal))[9:11]
@@ -329,7 +324,7 @@ def test_all_segments_missing_though_records_were_committed(journal: Path) -> No
     assert not verify(journal).is_ok
 
 
-# -- corrupt: segments ------------------------------------------------------------------------------------------------
+# -- corrupt: segments --------------------------------------------------------------------------------------
 
 
 def test_segment_missing_in_the_middle(segments: Path) -> None:
@@ -379,7 +374,7 @@ def test_stale_segment_put_back(directory: Path) -> None:
     write(directory, 80, longest=50)
     stale = segment(directory, 2).read_bytes()
     count = verify(directory).last_seq
-    write(directory, 200, longest=50)
+    write(directory, 400, longest=50)
     segment(directory, 2).write_bytes(stale)
     with pytest.raises(JournalCorrupt, match=r"00000002\.journal: .*its end is not the one"):
         open_writer(directory)
@@ -391,7 +386,7 @@ def test_stale_segment_put_back(directory: Path) -> None:
 
 
 def test_segment_of_another_journal_of_the_same_shape(segments: Path, tmp_path: Path) -> None:
-    write(tmp_path / "other", 200, longest=50)
+    write(tmp_path / "other", 400, longest=50)
     for number in (1, 2, 3, 4):
         with_other = copy(segments, tmp_path / f"with-{number}")
         shutil.copy(segment(tmp_path / "other", number), segment(with_other, number))
@@ -433,15 +428,74 @@ def test_end_record_zeroed_though_the_next_segment_is_in_use(segments: Path) -> 
 
 
 def test_bytes_behind_an_end_record_are_told_by_verify(segments: Path) -> None:
-    end = record_offsets(segment(segments, 3))[-1]
-    if end < SEGMENT_BYTES:
-        overwrite(segment(segments, 3), SEGMENT_BYTES - 1, b"x")
-        damage = verify(segments).damage
-        assert damage is not None
-        assert damage.reason == "bytes behind the end record"
+    number = next(n for n in (1, 2, 3) if record_offsets(segment(segments, n))[-1] < SEGMENT_BYTES)
+    overwrite(segment(segments, number), SEGMENT_BYTES - 1, b"x")
+    report = verify(segments)
+    assert report.is_ok
+    assert len(report.notes) == 1
+    assert report.notes[0].endswith("bytes behind the end record")
+    open_writer(segments).close()
 
 
 def test_committed_file_cut_short_is_no_evidence(journal: Path) -> None:
     (journal / COMMITTED_NAME).write_bytes(b"\xff")
     open_writer(journal).close()
     assert verify(journal).is_ok
+
+
+# -- going on after damage ----------------------------------------------------------------------------------
+
+
+def damage_body(directory: Path) -> None:
+    flip(segment(directory, 2), record_offsets(segment(directory, 2))[3] + 24)
+
+
+def damage_header(directory: Path) -> None:
+    flip(segment(directory, 2), 30)
+
+
+def damage_first_header(directory: Path) -> None:
+    flip(segment(directory, 1), 30)
+
+
+def remove_segment(directory: Path) -> None:
+    segment(directory, 2).unlink()
+
+
+def swap_segments(directory: Path) -> None:
+    two, three = segment(directory, 2).read_bytes(), segment(directory, 3).read_bytes()
+    segment(directory, 2).write_bytes(three)
+    segment(directory, 3).write_bytes(two)
+
+
+@pytest.mark.parametrize(
+    "harm", [damage_body, damage_header, damage_first_header, remove_segment, swap_segments]
+)
+def test_salvage_keeps_the_prefix_and_a_copy_of_all_else(
+    segments: Path, harm: Callable[[Path], None]
+) -> None:
+    assert salvage(segments) is None
+    last = verify(segments).last_seq
+    harm(segments)
+    found = salvage(segments)
+    assert found is not None
+    assert found.last_seq < last
+    assert salvage(segments) is None
+    with open_writer(segments) as writer:
+        assert writer.last_seq == found.last_seq
+        writer.append(b"goes on")
+    assert read_all(segments) == [*expected(found.last_seq, 50), b"goes on"]
+    assert set((segments / "torn").iterdir()) == set(found.kept)
+    assert (segments / "torn").stat().st_nlink == 2
+
+
+def test_salvage_refuses_beside_a_writer(segments: Path) -> None:
+    with open_writer(segments), pytest.raises(JournalLocked):
+        salvage(segments)
+
+
+def test_salvage_refuses_a_newer_version(segments: Path) -> None:
+    overwrite(segment(segments, 2), 8, b"\2")
+    with pytest.raises(JournalVersionError):
+        salvage(segments)
+    assert not (segments / "torn").exists()

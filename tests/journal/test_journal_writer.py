@@ -8,11 +8,20 @@ import sys
 from pathlib import Path
 
 import pytest
-from journal_kit import NOW_NS, SEGMENT_BYTES, body, expected, open_writer, read_all, segment, write
 
 from oms.journal import JournalFailed, JournalLocked, JournalReader, JournalVersionError
 from oms.journal.format import COMMITTED_NAME, NEXT_NAME
-from oms.journal.recovery import TailKind
+from oms.journal.tail import TailKind
+from tests.journal.journal_kit import (
+    NOW_NS,
+    SEGMENT_BYTES,
+    body,
+    expected,
+    open_writer,
+    read_all,
+    segment,
+    write,
+)
 
 
 def test_sequences_begin_at_1_and_have_no_gap(directory: Path) -> None:
@@ -138,7 +147,12 @@ def test_commit_syncs_once_and_only_if_something_was_appended(
     with open_writer(directory, durability="machine") as writer:
         calls: list[int] = []
         real = os.fdatasync
-        monkeypatch.setattr(os, "fdatasync", lambda fd: (calls.append(fd), real(fd))[1])
+
+        def count(fd: int) -> None:
+            calls.append(fd)
+            real(fd)
+
+        monkeypatch.setattr(os, "fdatasync", count)
         assert writer.commit() == 0
         writer.append(b"1")
         writer.append(b"2")
@@ -248,7 +262,7 @@ def test_newer_format_version_is_refused_with_file_and_version(directory: Path) 
 
 
 @pytest.mark.parametrize("options", [{"segment_bytes": 4096}, {"durability": "replica"}])
-def test_bad_options_are_refused_before_anything_is_created(directory: Path, options: dict) -> None:
+def test_bad_options_are_refused_before_anything_is_created(directory: Path, options: dict[str, int]) -> None:
     with pytest.raises(ValueError):
         open_writer(directory, **options)
     assert not directory.exists()

@@ -1,0 +1,5 @@
+"""`python -m oms` is the same as `oms`."""
+
+from oms.cli import main
+
+main()

@@ -1,0 +1,499 @@
+"""The command line: the roles (`run`, `sim`, `post`, `client`, `up`, `demo`) and the questions (`orders`,
+`order`, `journal`, ...).
+
+Every question takes `--json`. Errors are one line on standard error, and the exit code says of what kind:
+
+    0  done, and what was checked agrees
+    1  done, but something disagrees: breaks, a failed verification, an order that is not there
+    2  the command line itself is wrong
+    3  the configuration, or a file that it names, is wrong
+    4  the journal cannot be used: locked by another engine, corrupt, of a newer version
+    5  the system said no: a port in use, no permission, no engine listening
+"""
+
+import json
+import logging
+import signal
+import sys
+import threading
+import time
+from dataclasses import asdict, is_dataclass
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+import msgspec
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from oms import __version__
+from oms.config import Config, ConfigError, load, relative_to
+
+app = typer.Typer(
+    no_args_is_help=True, add_completion=False, help="An order management system that speaks FIX."
+)
+journal_app = typer.Typer(no_args_is_help=True, help="Look into a journal.")
+app.add_typer(journal_app, name="journal")
+
+out = Console(highlight=False)
+
+DISAGREES, BAD_CONFIG, BAD_JOURNAL, SYSTEM = 1, 3, 4, 5
+
+DEFAULT_CONFIG = Path("config/demo.toml")
+
+ConfigArgument = Annotated[Path, typer.Argument(help="A configuration file, for instance config/demo.toml.")]
+ConfigOption = Annotated[
+    Path, typer.Option("--config", "-c", help="The configuration whose journal is meant.")
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Machine-readable output.")]
+JournalOption = Annotated[
+    Path | None,
+    typer.Option("--journal", "-j", help="A journal's directory, instead of the configuration's."),
+]
+
+
+def main() -> None:
+    """Run the command line; known errors become one line and an exit code."""
+    from oms.history import NoJournal
+    from oms.journal.errors import JournalError
+    from oms.kernel import DecisionDiffers
+
+    try:
+        app()
+    except ConfigError as error:
+        _fail(str(error), BAD_CONFIG)
+    except (JournalError, NoJournal, DecisionDiffers) as error:
+        _fail(str(error), BAD_JOURNAL)
+    except OSError as error:
+        _fail(f"{error.filename}: {error.strerror}" if error.filename else str(error), SYSTEM)
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+def _fail(text: str, code: int) -> NoReturn:
+    print(f"oms: {text}", file=sys.stderr)
+    sys.exit(code)
+
+
+def _print_json(value: object) -> None:
+    out.out(json.dumps(plain(value), indent=1), highlight=False)
+
+
+def plain(value: object) -> Any:
+    """Structs, dataclasses and tuples as what JSON knows."""
+    if is_dataclass(value) and not isinstance(value, type):
+        return plain(asdict(value))
+    if isinstance(value, msgspec.Struct):
+        return {name: plain(getattr(value, name)) for name in value.__struct_fields__}
+    if isinstance(value, dict):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in value]
+    return str(value) if isinstance(value, Path) else value
+
+
+def _print_rows(title: str, rows: list[dict[str, Any]]) -> None:
+    if not rows:
+        out.print(f"{title}: none")
+        return
+    table = Table(title=title, title_justify="left")
+    for name in rows[0]:
+        numeric = all(str(row[name]).replace(".", "").lstrip("-").isdigit() for row in rows)
+        table.add_column(name, justify="right" if numeric else "left")
+    for row in rows:
+        table.add_row(*(", ".join(map(str, v)) if isinstance(v, list) else str(v) for v in row.values()))
+    out.print(table)
+
+
+def _journal_of(config: Path, journal: Path | None) -> Path:
+    return journal if journal is not None else Path(load(config).files.journal)
+
+
+def _logging(verbose: bool) -> None:
+    logging.basicConfig(
+        level=logging.DEBUG if verbose else logging.INFO,
+        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
+        stream=sys.stderr,
+    )
+
+
+VerboseOption = Annotated[bool, typer.Option("--verbose", "-v", help="Log the events of every FIX session.")]
+
+
+# -- roles ---------------------------------------------------------------------------------------------------
+
+
+@app.command()
+def run(config: ConfigArgument = DEFAULT_CONFIG, verbose: VerboseOption = False) -> None:
+    """Run the engine for any FIX client, until Ctrl-C."""
+    _logging(verbose)
+    from oms.app import Engine, run_engine
+
+    def started(engine: Engine) -> None:
+        where = ":".join(map(str, engine.door.address)) if engine.door is not None else "nowhere"
+        found = engine.recovery
+        out.print(
+            f"oms {__version__}: recovered {found.recovered.records} records"
+            f" in {found.seconds * 1000:.0f} ms,"
+            f" {len(engine.kernel.state.orders)} orders; clients connect to {where}"
+        )
+
+    run_engine(load(config), started)
+    out.print("stopped")
+
+
+@app.command()
+def sim(
+    config: ConfigArgument = Path("config/desk.toml"),
+    orders_file: Annotated[
+        Path | None, typer.Option(help="Write the venue's orders here at the end and on SIGUSR1.")
+    ] = None,
+    spin: Annotated[bool, typer.Option(help="Never sleep.")] = False,
+) -> None:
+    """Run the broker simulator: a FIX venue with order books, until Ctrl-C."""
+    loaded = load(config)
+    from oms.sim.instruments import load_instruments
+    from oms.sim.venue import Venue
+
+    port = _sim_port(loaded)
+    trade_file = Path(loaded.sim.trade_file)
+    trade_file.parent.mkdir(parents=True, exist_ok=True)
+    instruments = load_instruments(
+        relative_to(loaded, loaded.reference.instruments), relative_to(loaded, loaded.reference.tick_rules)
+    )
+    with Venue(
+        instruments,
+        port=port,
+        seed=loaded.sim.seed,
+        settings=relative_to(loaded, loaded.sim.settings),
+        trade_file=trade_file,
+        orders_file=orders_file,
+        store_path=Path(loaded.sim.store) if loaded.sim.store else None,
+        spin=spin,
+    ) as venue:
+        out.print(f"the broker simulator listens on 127.0.0.1:{port}, {len(instruments)} instruments")
+        venue.run()
+    out.print("stopped")
+
+
+def _sim_port(config: Config) -> int:
+    from oms.fix.sessions import read_settings
+
+    if not config.sim.settings:
+        raise ConfigError(f"{config.path}: [sim] settings is missing: the simulator's session file")
+    text = read_settings(relative_to(config, config.sim.settings))[0].get("SocketAcceptPort", "")
+    if not text.isdigit():
+        raise ConfigError(f"{relative_to(config, config.sim.settings)}: no SocketAcceptPort")
+    return int(text)
+
+
+@app.command()
+def post(
+    config: ConfigArgument = Path("config/desk.toml"),
+    once: Annotated[bool, typer.Option(help="Apply what there is, and end.")] = False,
+) -> None:
+    """Run the post-trade worker: allocation, booking, confirmation; it tails the journal until Ctrl-C."""
+    loaded = load(config)
+    with _post_runner(loaded) as runner:
+        if once:
+            applied = runner.catch_up()
+            out.print(f"applied {applied} records, up to sequence {runner.progress.last_seq}")
+            return
+        stop = threading.Event()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, lambda *_: stop.set())
+        out.print(f"the post-trade worker tails {loaded.files.journal} into {loaded.post.database}")
+        runner.run(stop)
+    out.print("stopped")
+
+
+def _post_runner(config: Config) -> Any:
+    from oms.post.runner import Runner
+    from oms.reference import timezones
+
+    Path(config.post.database).parent.mkdir(parents=True, exist_ok=True)
+    return Runner(Path(config.files.journal), config.post.database, timezones=timezones(config))
+
+
+@app.command()
+def client(
+    config: ConfigArgument = DEFAULT_CONFIG,
+    count: Annotated[int, typer.Option("--count", "-n", help="How many messages to send.")] = 1000,
+    seed: Annotated[int, typer.Option(help="The same seed sends the same kinds of orders.")] = 1,
+    sender: Annotated[str, typer.Option(help="SenderCompID.")] = "CLIENT1",
+    window: Annotated[int, typer.Option(help="How many may be unanswered.")] = 64,
+    as_json: JsonOption = False,
+) -> None:
+    """Send a seeded workload from a FIX client to a running engine and show what came of it."""
+    loaded = load(config)
+    from oms.demo import client_for, latency_row, run_workload
+
+    with client_for(loaded, sender) as fix_client:
+        fix_client.connect(timeout_s=10)
+        summary = run_workload(loaded, fix_client, count, seed=seed, window=window, show=not as_json)
+        view = fix_client.view
+        row = {
+            "sent": summary.sent,
+            "answered": summary.answered,
+            "orders": len(view.orders),
+            "executions": len(view.executions),
+            "messages_per_s": round(summary.rate_per_s),
+            **latency_row(fix_client),
+            "violations": view.violations,
+        }
+    if as_json:
+        _print_json(row)
+    else:
+        for name, value in row.items():
+            out.print(f"{name:>16}  {value}")
+    if view.violations or summary.stalled:
+        raise typer.Exit(DISAGREES)
+
+
+@app.command()
+def up(config: ConfigArgument = Path("config/desk.toml")) -> None:
+    """Run engine, broker simulator and post-trade worker, each in a process of its own, until Ctrl-C."""
+    from oms.up import Desk
+
+    with Desk(config) as desk:
+        signal.signal(signal.SIGTERM, lambda *_: desk.stop())
+        desk.start()
+        out.print("all are up; Ctrl-C stops them")
+        desk.supervise()
+
+
+@app.command()
+def demo(
+    count: Annotated[int, typer.Option("--count", "-n", help="How many messages the client sends.")] = 4000,
+    seed: Annotated[int, typer.Option(help="The seed of the workload and of the market.")] = 1,
+    directory: Annotated[
+        Path, typer.Option("--dir", help="Where the demonstration writes; emptied first.")
+    ] = Path("var/demonstration"),
+    as_json: JsonOption = False,
+) -> None:
+    """Start everything, send orders, kill the engine half way, restart it, check that everybody agrees."""
+    from oms.demo import run_demo
+
+    raise typer.Exit(0 if run_demo(out, directory, count, seed, as_json) else DISAGREES)
+
+
+# -- questions -----------------------------------------------------------------------------------------------
+
+
+@app.command()
+def orders(
+    config: ConfigOption = DEFAULT_CONFIG,
+    journal: JournalOption = None,
+    open_only: Annotated[bool, typer.Option("--open", help="Only orders that may still execute.")] = False,
+    account: Annotated[str, typer.Option(help="Only this account.")] = "",
+    symbol: Annotated[str, typer.Option(help="Only this symbol.")] = "",
+    last: Annotated[int, typer.Option("--last", "-n", help="Only the newest so many; 0 for all.")] = 50,
+    as_json: JsonOption = False,
+) -> None:
+    """The orders as they stand."""
+    from oms.history import fold, order_row
+
+    state = fold(_journal_of(config, journal))
+    found = [
+        order
+        for order in (state.open_orders() if open_only else state.orders.values())
+        if (not account or order.account == account) and (not symbol or order.symbol == symbol)
+    ]
+    rows = [order_row(state, order) for order in (found[-last:] if last else found)]
+    if as_json:
+        _print_json(rows)
+    else:
+        _print_rows(f"{len(rows)} of {len(found)} orders", rows)
+
+
+@app.command()
+def order(
+    name: Annotated[
+        str, typer.Argument(help="An order's number, OrderID, ClOrdID, or the ExecID of a fill.")
+    ],
+    config: ConfigOption = DEFAULT_CONFIG,
+    journal: JournalOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """One order's whole story: versions, requests, routes, executions, and every message in and out."""
+    from oms.history import fold, order_row, story
+
+    directory = _journal_of(config, journal)
+    found, lines = story(directory, name)
+    if not found:
+        _fail(f"{directory}: nothing is known of an order {name!r}", DISAGREES)
+    state = fold(directory)
+    rows = [order_row(state, state.orders[order_id]) for order_id in found]
+    if as_json:
+        _print_json({"orders": rows, "story": lines})
+        return
+    _print_rows("as it stands", rows)
+    _print_story(lines)
+
+
+def _print_story(lines: list[Any]) -> None:
+    table = Table(title="what happened", title_justify="left", show_lines=False)
+    for name in ("seq", "at (UTC)", "what", "facts"):
+        table.add_column(name, justify="right" if name == "seq" else "left", overflow="fold")
+    for line in lines:
+        facts = "  ".join(f"{k}={v}" for k, v in line.facts.items() if v not in ("", 0) and k != "order_id")
+        style = {"MessageIn": "cyan", "CommandTaken": "cyan", "MessageOut": "green"}.get(line.kind, "bold")
+        table.add_row(str(line.seq), line.at, f"[{style}]{line.kind}[/]", facts.replace("[", "\\["))
+    out.print(table)
+
+
+@journal_app.command()
+def verify(
+    config: ConfigOption = DEFAULT_CONFIG,
+    journal: JournalOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Check every record of a journal: checksums, their chain, sequences, segments."""
+    from oms.history import need_journal
+    from oms.journal.verify import verify as verify_journal
+
+    directory = _journal_of(config, journal)
+    need_journal(directory)
+    report = verify_journal(directory)
+    found = {
+        "records": report.record_count,
+        "first_seq": report.first_seq,
+        "last_seq": report.last_seq,
+        "segments": len(report.segments),
+        "used_bytes": report.used_bytes,
+        "epoch": report.epoch,
+        "damage": report.damage,
+    }
+    if as_json:
+        _print_json(found)
+    else:
+        for name, value in found.items():
+            out.print(f"{name:>12}  {value if value is not None else 'none'}")
+    if report.damage is not None:
+        raise typer.Exit(DISAGREES)
+
+
+@journal_app.command()
+def dump(
+    config: ConfigOption = DEFAULT_CONFIG,
+    journal: JournalOption = None,
+    from_seq: Annotated[int, typer.Option("--from", help="The first sequence.")] = 1,
+    to_seq: Annotated[int | None, typer.Option("--to", help="The last sequence.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Every record in words, or one JSON object per line."""
+    from oms import history
+
+    for line in history.dump(_journal_of(config, journal), from_seq, to_seq):
+        if as_json:
+            print(json.dumps(plain(line)))
+        else:
+            facts = "  ".join(f"{k}={v}" for k, v in line.facts.items())
+            print(f"{line.seq:>8}  {line.at}  {line.kind:<22} {facts}")
+
+
+@app.command()
+def reconcile(
+    config: ConfigArgument = Path("config/desk.toml"),
+    trade_file: Annotated[
+        Path | None, typer.Option(help="The broker's file, instead of the configuration's.")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Compare our fills with the broker's own trade file."""
+    loaded = load(config)
+    from oms.post.reconciliation import reconcile as reconcile_with
+
+    with _post_runner(loaded) as runner:
+        runner.catch_up()
+        file = trade_file or Path(loaded.post.trade_file)
+        try:
+            result = reconcile_with(runner.engine, loaded.post.broker, file, now_ns=time.time_ns())
+        except ValueError as error:
+            raise ConfigError(f"{file}: {error}") from None
+    if as_json:
+        _print_json(result)
+    else:
+        out.print(
+            f"{result.venue}: {result.fills} fills of ours, {result.lines} trades of the broker,"
+            f" {result.matched} agree; breaks: {result.summary}"
+        )
+        _print_rows("breaks", [plain(found) for found in result.breaks])
+    if result.breaks:
+        raise typer.Exit(DISAGREES)
+
+
+@app.command()
+def report(config: ConfigArgument = Path("config/desk.toml"), as_json: JsonOption = False) -> None:
+    """The day after the trade: allocations, confirmations, postings, breaks."""
+    loaded = load(config)
+    from oms.post.report import report as report_of
+
+    with _post_runner(loaded) as runner:
+        runner.catch_up()
+        found = report_of(runner.engine)
+    if as_json:
+        _print_json(found)
+        return
+    for name, value in plain(found).items():
+        if not isinstance(value, list):
+            out.print(f"{name:>20}  {value}")
+    _print_rows("executed", [plain(row) for row in found.executed])
+    _print_rows("reconciliations", [plain(row) for row in found.reconciliations])
+
+
+@app.command()
+def status(config: ConfigOption = DEFAULT_CONFIG, as_json: JsonOption = False) -> None:
+    """Ask a running engine how it is."""
+    answer = _ask(config, {"do": "status"})
+    if as_json:
+        _print_json(answer)
+    else:
+        for name, value in answer.items():
+            out.print(f"{name:>24}  {value}")
+
+
+Scope = Annotated[str, typer.Option(help="all, account, symbol, session or venue.")]
+Value = Annotated[str, typer.Option(help="Which one; empty for all.")]
+Who = Annotated[str, typer.Option(help="Your name.")]
+Why = Annotated[str, typer.Option(help="The reason.")]
+
+
+@app.command()
+def halt(
+    who: Who, why: Why, scope: Scope = "all", value: Value = "", config: ConfigOption = DEFAULT_CONFIG
+) -> None:
+    """Stop new orders. Cancels still pass."""
+    _ask(config, {"do": "halt", "scope": scope, "value": value, "who": who, "why": why})
+    out.print(f"halted: {scope} {value}".rstrip())
+
+
+@app.command()
+def resume(
+    who: Who, why: Why, scope: Scope = "all", value: Value = "", config: ConfigOption = DEFAULT_CONFIG
+) -> None:
+    """Lift a halt."""
+    _ask(config, {"do": "resume", "scope": scope, "value": value, "who": who, "why": why})
+    out.print(f"resumed: {scope} {value}".rstrip())
+
+
+def _ask(config: Path, question: dict[str, Any]) -> dict[str, Any]:
+    from oms.operator import ask
+
+    path = Path(load(config).files.operator_socket)
+    try:
+        answer = ask(path, question)
+    except (FileNotFoundError, ConnectionRefusedError):
+        _fail(f"{path}: no engine listens here", SYSTEM)
+    if not answer.pop("ok"):
+        _fail(answer["error"], 2)
+    return answer
+
+
+@app.command()
+def version(as_json: JsonOption = False) -> None:
+    """The version."""
+    if as_json:
+        _print_json({"version": __version__})
+    else:
+        out.print(__version__)

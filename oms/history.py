@@ -1,0 +1,157 @@
+"""What the journal tells a person: the orders as they stand, and one order's whole story.
+
+Everything here only reads; it works beside a running engine as well as on a copy of a journal. An order can
+be named by anything that ever stood for it: our OrderID(37) or its bare number, a client's ClOrdID(11) of any
+version or request, our ClOrdID at a venue, or the ExecID(17) of any of its executions, ours or the venue's.
+"""
+
+import typing
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from msgspec import Struct
+
+from oms.core import events as ev
+from oms.core.order import Order, ord_status
+from oms.core.state import State
+from oms.core.types import Px, Qty, average_px, format_scaled
+from oms.fix.wire import readable, utc_timestamp
+from oms.recovery import from_snapshot, records
+
+STATUS_NAMES: dict[str, str] = {
+    "0": "new",
+    "1": "partially filled",
+    "2": "filled",
+    "3": "done for day",
+    "4": "canceled",
+    "6": "pending cancel",
+    "8": "rejected",
+    "A": "pending new",
+    "C": "expired",
+    "E": "pending replace",
+}
+SIDE_NAMES: dict[str, str] = {"1": "buy", "2": "sell"}
+
+
+class NoJournal(Exception):
+    """There is no journal at the path given."""
+
+
+def need_journal(directory: Path) -> None:
+    """Raises NoJournal if the directory holds no journal."""
+    if not any(directory.glob("*.journal")):
+        raise NoJournal(f"{directory}: no journal here")
+
+
+def fold(directory: Path) -> State:
+    """The state as the journal has it now. Raises NoJournal."""
+    need_journal(directory)
+    state, _, from_seq = from_snapshot(directory)
+    for _, record in records(directory, from_seq + 1):
+        state.apply(ev.decode(record))
+    return state
+
+
+def order_row(state: State, order: Order) -> dict[str, Any]:
+    """One order as it stands, for a table or JSON. Decimals are text: they are exact."""
+    return {
+        "order_id": order.order_id,
+        "session_id": order.session_id,
+        "cl_ord_id": order.cl_ord_id,
+        "account": order.account,
+        "symbol": order.symbol,
+        "side": SIDE_NAMES.get(order.side, order.side),
+        "order_qty": format_scaled(order.order_qty),
+        "price": format_scaled(order.price) if order.price else "market",
+        "ord_status": STATUS_NAMES.get(ord_status(order), ord_status(order)),
+        "cum_qty": format_scaled(order.cum_qty),
+        "leaves_qty": format_scaled(order.leaves_qty),
+        "avg_px": format_scaled(average_px(order.cum_notional, order.cum_qty)),
+        "versions": len(order.versions),
+        "venues": [route.venue for route in order.routes],
+        "reason": order.reason,
+    }
+
+
+def event_facts(event: ev.Event) -> dict[str, Any]:
+    """An event's fields by name; prices and quantities as decimals, messages with bars between fields."""
+    facts: dict[str, Any] = {}
+    hints = typing.get_type_hints(type(event))
+    for name in event.__struct_fields__:
+        value = getattr(event, name)
+        if name == "at_ns":
+            continue
+        if hints[name] in (Px, Qty):
+            value = format_scaled(value)
+        elif name == "text" and isinstance(event, ev.MessageIn | ev.MessageOut):
+            value = readable(value)
+        facts[name] = value
+    return facts
+
+
+class Line(Struct):
+    """One record of a story."""
+
+    seq: int
+    at: str  # UTC, milliseconds
+    kind: str
+    facts: dict[str, Any]
+
+
+def dump(directory: Path, from_seq: int = 1, to_seq: int | None = None) -> Iterator[Line]:
+    """Every record in words. Raises NoJournal."""
+    need_journal(directory)
+    for seq, body in records(directory, from_seq):
+        if to_seq is not None and seq > to_seq:
+            return
+        yield line(seq, ev.decode(body))
+
+
+def line(seq: int, event: ev.Event) -> Line:
+    """A record in words."""
+    return Line(seq, utc_timestamp(event.at_ns), type(event).__name__, event_facts(event))
+
+
+def story(directory: Path, name: str) -> tuple[list[int], list[Line]]:
+    """The orders that a name stands for, and everything that the journal has about them, causes and messages
+    included.
+
+    Two clients may have used the same ClOrdID: then there are two orders. Reads the journal once. Raises
+    NoJournal.
+    """
+    need_journal(directory)
+    wanted: set[int] = set()
+    epoch = ""
+    lines: dict[int, list[Line]] = {}
+    cause: Line | None = None
+    causes: dict[int, int] = {}  # journal sequence of an event -> its order
+    for seq, body in records(directory):
+        event = ev.decode(body)
+        if isinstance(event, ev.EngineStarted):
+            epoch = event.epoch
+        if isinstance(event, ev.MessageIn | ev.CommandTaken):
+            cause = line(seq, event)
+        elif isinstance(event, ev.MessageOut):
+            order_id = causes.get(event.cause_seq)
+            if order_id:
+                lines[order_id].append(line(seq, event))
+        elif isinstance(event, ev.OrderEvent) and event.order_id:
+            of_order = lines.setdefault(event.order_id, [])
+            if cause is not None and (not of_order or cause.seq > of_order[-1].seq):
+                of_order.append(cause)
+            of_order.append(line(seq, event))
+            causes[seq] = event.order_id
+            if _names(event, seq, epoch, name):
+                wanted.add(event.order_id)
+    found = sorted(wanted)
+    # A message may be journaled after a later event of the same order was decided: show the journal's order.
+    unique = {entry.seq: entry for order_id in found for entry in lines[order_id]}
+    return found, [unique[seq] for seq in sorted(unique)]
+
+
+def _names(event: ev.OrderEvent, seq: int, epoch: str, name: str) -> bool:
+    """Whether the name stands for the order of this event."""
+    if name in (str(event.order_id), f"{epoch}-{event.order_id}", f"{epoch}-E{seq}"):
+        return True
+    return name in (getattr(event, "cl_ord_id", None), getattr(event, "exec_id", None))

@@ -1,0 +1,234 @@
+"""Breaks: one planted of each kind, and found as that kind and nothing else."""
+
+from pathlib import Path
+
+import pytest
+from sqlalchemy import select
+
+from oms.core.types import Side
+from oms.post import store
+from oms.post.reconciliation import (
+    COLUMNS,
+    DUPLICATE_AT_BROKER,
+    MALFORMED,
+    MISSING_AT_BROKER,
+    MISSING_HERE,
+    ORDER,
+    PRICE,
+    QUANTITY,
+    SIDE,
+    SYMBOL,
+    Break,
+    Reconciliation,
+    read_trade_file,
+    reconcile,
+)
+from oms.post.runner import Runner
+from tests.post.day import NOON_NS, Day
+
+HEADER = ",".join(COLUMNS)
+
+
+class Broker:
+    """The broker's file of a small day:
+
+    five fills of three orders, one of them replaced, and one elsewhere.
+    """
+
+    def __init__(self, day: Day, runner: Runner, path: Path) -> None:
+        self._runner = runner
+        self._path = path
+        self.lines = [HEADER]
+        one = day.order("ACC-ALPHA", qty=100)
+        day.fill(one, 60, "10.25", "E1")
+        day.fill(one, 40, "10.5", "E2")
+        two = day.order("BLOCK1", "VOD.L", Side.SELL, 500)
+        day.fill(two, 200, "75.5", "E3")
+        day.replace(two, 600)
+        day.fill(two, 400, "75.25", "E4")
+        three = day.order("ACC-BETA", qty=10)
+        day.fill(three, 10, "11", "E5")
+        day.fill(day.order(venue="OTHER", qty=1), 1, "10", "E1")  # the same ExecID at another venue
+        runner.catch_up()
+        self.ids = {
+            "E1": day.venue_id(one),
+            "E2": day.venue_id(one),
+            "E3": day.venue_id(two),
+            "E4": day.venue_id(two, 1, 2),
+            "E5": day.venue_id(three),
+        }
+        self.trade("E1", "IBM", "1", "60", "10.25")
+        self.trade("E2", "IBM", "1", "40", "10.50")
+        self.trade("E3", "VOD.L", "2", "200", "75.5")
+        self.trade("E4", "VOD.L", "2", "400", "75.25")
+        self.trade("E5", "IBM", "1", "10", "11")
+
+    def line(self, exec_id: str, symbol: str, side: str, qty: str, px: str, cl_ord_id: str = "") -> str:
+        cl_ord_id = cl_ord_id or self.ids.get(exec_id, "nobody-1-1-1")
+        return f"{exec_id},{cl_ord_id},B-{exec_id},{symbol},{side},{qty},{px},20260109-12:00:00.000"
+
+    def trade(self, exec_id: str, symbol: str, side: str, qty: str, px: str) -> None:
+        self.lines.append(self.line(exec_id, symbol, side, qty, px))
+
+    def reconcile(self, unfinished: str = "") -> Reconciliation:
+        self._path.write_text("".join(f"{line}\n" for line in self.lines) + unfinished)
+        return reconcile(self._runner.engine, "SIM", self._path, now_ns=NOON_NS)
+
+
+@pytest.fixture
+def broker(day: Day, runner: Runner, tmp_path: Path) -> Broker:
+    return Broker(day, runner, tmp_path / "trades.csv")
+
+
+def test_nothing_to_find(broker: Broker) -> None:
+    result = broker.reconcile()
+    assert result.breaks == ()
+    assert result.summary == "none"
+    assert (result.lines, result.fills, result.matched) == (5, 5, 5)
+
+
+@pytest.mark.parametrize(
+    ("fields", "found"),
+    [
+        (("E2", "IBM", "1", "41", "10.5"), Break(QUANTITY, "E2", 3, 1, "40", "41")),
+        (("E2", "IBM", "1", "40", "10.51"), Break(PRICE, "E2", 3, 1, "10.5", "10.51")),
+        (("E2", "IBM", "2", "40", "10.5"), Break(SIDE, "E2", 3, 1, "1", "2")),
+        (("E2", "IBMX", "1", "40", "10.5"), Break(SYMBOL, "E2", 3, 1, "IBM", "IBMX")),
+        (("E2", "IBM", "1", "40", "10.5", "other-1-1-1"), Break(ORDER, "E2", 3, 1, "1", "other-1-1-1")),
+    ],
+    ids=["quantity", "price", "side", "symbol", "order"],
+)
+def test_a_difference_is_found_and_nothing_else(
+    broker: Broker, fields: tuple[str, ...], found: Break
+) -> None:
+    broker.lines[2] = broker.line(*fields)
+    result = broker.reconcile()
+    assert result.breaks == (found,)
+    assert result.matched == 4
+
+
+def test_a_fill_that_the_broker_does_not_have(broker: Broker) -> None:
+    del broker.lines[3]
+    assert broker.reconcile().breaks == (Break(MISSING_AT_BROKER, "E3", 0, 2, "sell 200 VOD.L at 75.5", ""),)
+
+
+def test_a_trade_that_we_do_not_have(broker: Broker) -> None:
+    broker.trade("E9", "IBM", "1", "7", "10")
+    assert broker.reconcile().breaks == (
+        Break(MISSING_HERE, "E9", 7, 0, "", "buy 7 IBM at 10 for nobody-1-1-1"),
+    )
+
+
+def test_a_trade_that_we_do_not_have_names_the_order_it_belongs_to(broker: Broker) -> None:
+    broker.lines.append(broker.line("E9", "IBM", "1", "7", "10", broker.ids["E5"]))
+    (found,) = broker.reconcile().breaks
+    assert (found.kind, found.order_id) == (MISSING_HERE, 3)
+
+
+def test_a_line_that_stands_twice(broker: Broker) -> None:
+    broker.lines.append(broker.lines[2])
+    there = f"buy 40 IBM at 10.5 for {broker.ids['E2']} (first on line 3)"
+    assert broker.reconcile().breaks == (Break(DUPLICATE_AT_BROKER, "E2", 7, 1, "buy 40 IBM at 10.5", there),)
+
+
+def test_several_differences_of_one_trade_are_several_breaks(broker: Broker) -> None:
+    broker.lines[2] = broker.line("E2", "IBM", "2", "41", "10.51")
+    result = broker.reconcile()
+    assert [found.kind for found in result.breaks] == [SIDE, QUANTITY, PRICE]
+    assert result.summary == "price 1, quantity 1, side 1"
+
+
+# -- lines that cannot be read -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        ("E2,C,B,IBM,1,forty,10.5,T", "not a decimal number: 'forty'"),
+        ("E2,C,B,IBM,1,40,1e3,T", "not a decimal number: '1e3'"),
+        ("E2,C,B,IBM,1,40,10.123456789,T", "more than 8 decimal places: '10.123456789'"),
+        ("E2,C,B,IBM,1,99999999999999999999,10.5,T", "number too large: '99999999999999999999'"),
+        ("E2,C,B,IBM,BUY,40,10.5,T", "side is 'BUY', not 1 or 2"),
+        ("E2,C,B,IBM,1,40", "6 fields instead of 8"),
+        ("E2,C,B,IBM,1,40,10.5,T,more", "9 fields instead of 8"),
+        ("E2,C,B,,1,40,,T", "symbol, last_px is empty"),
+    ],
+)
+def test_a_malformed_line_of_a_known_trade_is_one_break(broker: Broker, line: str, reason: str) -> None:
+    broker.lines[2] = line
+    result = broker.reconcile()
+    assert result.breaks == (Break(MALFORMED, "E2", 3, 1, "buy 40 IBM at 10.5", f"{line} ({reason})"),)
+    assert (result.lines, result.matched) == (5, 4)
+
+
+@pytest.mark.parametrize("line", ["", "garbage", '"E2,C,B,IBM,1,40,10.5,T', "\x00\x00"])
+def test_a_line_that_names_no_trade_loses_none(broker: Broker, line: str) -> None:
+    broker.lines[2] = line
+    kinds = [(found.kind, found.line_number) for found in broker.reconcile().breaks]
+    assert kinds == [(MALFORMED, 3), (MISSING_AT_BROKER, 0)]
+
+
+def test_bytes_that_are_not_text_are_shown(tmp_path: Path) -> None:
+    (line,) = read_trade_file(b"E\xff1,C,B,IBM,1,1,1\n").lines
+    assert line.trade is None
+    assert line.text == "E\\xff1,C,B,IBM,1,1,1"
+
+
+def test_a_last_line_without_a_newline_is_still_being_written(broker: Broker) -> None:
+    result = broker.reconcile(unfinished="E6,x,B,IB")
+    assert result.breaks == ()
+    assert result.incomplete_bytes == 9
+
+
+def test_an_empty_file_is_no_trades(broker: Broker) -> None:
+    broker.lines = []
+    assert [found.kind for found in broker.reconcile().breaks] == [MISSING_AT_BROKER] * 5
+    assert broker.reconcile(unfinished=HEADER[:10]).incomplete_bytes == 10
+
+
+def test_a_file_without_a_header_is_read_in_the_usual_order(broker: Broker) -> None:
+    del broker.lines[0]
+    assert broker.reconcile().summary == "none"
+
+
+def test_columns_may_stand_in_another_order_and_be_more(broker: Broker) -> None:
+    rows = [line.split(",") for line in broker.lines]
+    broker.lines = [",".join([*reversed(row), "more"]) for row in rows]
+    assert broker.reconcile().summary == "none"
+
+
+def test_windows_line_ends_and_a_byte_order_mark(broker: Broker) -> None:
+    broker.lines = [f"{line}\r" for line in broker.lines]
+    broker.lines[0] = "\ufeff" + broker.lines[0]
+    assert broker.reconcile().summary == "none"
+
+
+def test_a_header_without_a_column_is_refused(broker: Broker) -> None:
+    broker.lines[0] = "exec_id,symbol,side,last_qty,last_px"
+    with pytest.raises(ValueError, match="line 1 of the trade file has no column cl_ord_id"):
+        broker.reconcile()
+
+
+# -- what is stored ------------------------------------------------------------------------------------------
+
+
+def test_runs_are_stored_with_their_breaks(broker: Broker, runner: Runner) -> None:
+    del broker.lines[3]
+    broker.reconcile()
+    broker.lines.append(broker.line("E3", "VOD.L", "2", "200", "75.5"))
+    second = broker.reconcile()
+    run, found = store.reconciliation, store.reconciliation_break
+    with store.reading(runner.engine) as connection:
+        runs = connection.execute(select(run.c.run_id, run.c.breaks, run.c.seq).order_by(run.c.run_id)).all()
+        breaks = connection.execute(select(found.c.run_id, found.c.kind, found.c.exec_id, found.c.here)).all()
+    assert second.summary == "none"
+    assert [tuple(row) for row in runs] == [(1, 1, second.seq), (2, 0, second.seq)]
+    assert second.seq == runner.progress.last_seq
+    assert [tuple(row) for row in breaks] == [(1, MISSING_AT_BROKER, "E3", "sell 200 VOD.L at 75.5")]
+
+
+def test_a_venue_sees_only_its_own_fills(broker: Broker, runner: Runner, tmp_path: Path) -> None:
+    other = tmp_path / "other.csv"
+    other.write_text(f"{HEADER}\n")
+    result = reconcile(runner.engine, "OTHER", other, now_ns=NOON_NS)
+    assert [(found.kind, found.exec_id) for found in result.breaks] == [(MISSING_AT_BROKER, "E1")]
