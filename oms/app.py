@@ -109,7 +109,7 @@ class Engine:
     def _refill(self) -> None:
         """Give every session its numbers and messages back."""
         ledger = self.kernel.ledger
-        sent = sent_messages(self.directory, ledger)
+        sent = sent_messages(self.directory, self.recovery)
         for name in self.sessions.names():
             numbers = ledger.of(name)
             self.sessions.refill(name, numbers.next_out, numbers.next_in, sent.get(name, {}))

@@ -291,7 +291,7 @@ def orders(
     as_json: JsonOption = False,
 ) -> None:
     """The orders as they stand."""
-    from oms.history import fold, order_row
+    from oms.history import brief, fold, order_row
 
     state = fold(_journal_of(config, journal))
     found = [
@@ -303,7 +303,7 @@ def orders(
     if as_json:
         _print_json(rows)
     else:
-        _print_rows(f"{len(rows)} of {len(found)} orders", rows)
+        _print_rows(f"{len(rows)} of {len(found)} orders", [brief(row) for row in rows])
 
 
 @app.command()
@@ -316,7 +316,7 @@ def order(
     as_json: JsonOption = False,
 ) -> None:
     """One order's whole story: versions, requests, routes, executions, and every message in and out."""
-    from oms.history import fold, order_row, story
+    from oms.history import brief, fold, order_row, story
 
     directory = _journal_of(config, journal)
     found, lines = story(directory, name)
@@ -327,7 +327,7 @@ def order(
     if as_json:
         _print_json({"orders": rows, "story": lines})
         return
-    _print_rows("as it stands", rows)
+    _print_rows("as it stands", [brief(row) for row in rows])
     _print_story(lines)
 
 

@@ -74,6 +74,26 @@ def order_row(state: State, order: Order) -> dict[str, Any]:
     }
 
 
+BRIEF: tuple[str, ...] = (
+    "order_id",
+    "cl_ord_id",
+    "account",
+    "symbol",
+    "side",
+    "order_qty",
+    "price",
+    "ord_status",
+    "cum_qty",
+    "avg_px",
+)
+"""The columns of `order_row` that fit a terminal."""
+
+
+def brief(row: dict[str, Any]) -> dict[str, Any]:
+    """The part of an order's row that fits a terminal, under short names."""
+    return {name.removeprefix("order_").removeprefix("ord_"): row[name] for name in BRIEF}
+
+
 def event_facts(event: ev.Event) -> dict[str, Any]:
     """An event's fields by name; prices and quantities as decimals, messages with bars between fields."""
     facts: dict[str, Any] = {}
@@ -84,6 +104,8 @@ def event_facts(event: ev.Event) -> dict[str, Any]:
             continue
         if hints[name] in (Px, Qty):
             value = format_scaled(value)
+        elif name == "ticks":
+            value = [f"{format_scaled(low)}: {format_scaled(tick)}" for low, tick in value]
         elif name == "text" and isinstance(event, ev.MessageIn | ev.MessageOut):
             value = readable(value)
         facts[name] = value

@@ -256,27 +256,29 @@ class Recovered(Struct):
     ledger: Ledger
     outbox: list[Pending]
     missing: list[ev.Event]  # events of the last decision that the crash kept from the journal
+    sent: dict[str, dict[int, ev.MessageOut]]  # what was replayed of each session's messages, by MsgSeqNum
     records: int
     last_seq: int
 
 
 class DecisionDiffers(Exception):
-    """The last input, decided again, does not lead to the events that are journaled:
+    """The last input, decided again, does not lead to the events that are journaled.
 
-    this code is not the one that wrote them.
+    So this code is not the one that wrote them.
     """
 
 
 class _Replay:
     """Folds records in order, holding back what may still have to be completed."""
 
-    __slots__ = ("ledger", "pending", "sent", "state")
+    __slots__ = ("ledger", "messages", "pending", "sent", "state")
 
     def __init__(self, state: State, ledger: Ledger) -> None:
         self.state = state
         self.ledger = ledger
         self.pending: deque[tuple[int, ev.Event]] = deque()
         self.sent: set[int] = set()
+        self.messages: dict[str, dict[int, ev.MessageOut]] = {}
 
     def take(self, seq: int, body: bytes) -> None:
         event = ev.decode(body)
@@ -284,11 +286,14 @@ class _Replay:
         if type(event) is ev.MessageOut:
             # A flush comes after the turn's decisions: everything before its cause is decided and sent.
             self.sent.add(event.cause_seq)
+            self.messages.setdefault(event.session_id, {})[event.msg_seq_num] = event
             apply = self.state.apply
             pending = self.pending
             while pending and pending[0][0] <= event.cause_seq:
                 apply(pending.popleft()[1])
         else:
+            if type(event) is ev.SessionReset:
+                self.messages.pop(event.session_id, None)
             self.pending.append((seq, event))
 
     def finish(
@@ -372,4 +377,4 @@ def recover(
         last_seq = seq
         count += 1
     outbox, missing = replay.finish(frozenset(venues), frozenset(local), last_seq + 1)
-    return Recovered(replay.state, replay.ledger, outbox, missing, count, last_seq)
+    return Recovered(replay.state, replay.ledger, outbox, missing, replay.messages, count, last_seq)

@@ -26,7 +26,7 @@ _MAX_LINE: Final = 4096
 
 
 class OperatorSocket:
-    """Listens at `path`; `submit(command, source)` takes what is asked, `status()` tells how the engine is."""
+    """Listens at `path`; `submit(command, source)` takes what is asked, `status()` says how it is."""
 
     def __init__(
         self,

@@ -80,19 +80,23 @@ def recover_directory(directory: Path, venues: Iterable[str], local: Iterable[st
     return Timed(recovered, from_seq, time.perf_counter() - started)
 
 
-def sent_messages(directory: Path, ledger: Ledger) -> dict[str, dict[int, ev.MessageOut]]:
-    """What every session may be asked for again:
+def sent_messages(directory: Path, timed: Timed) -> dict[str, dict[int, ev.MessageOut]]:
+    """What every session may be asked for again since its last reset: session -> MsgSeqNum -> message.
 
-    session -> MsgSeqNum -> message, since the session's last reset.
+    What was replayed is known already; what lies before the snapshot is read here.
     """
-    sent: dict[str, dict[int, ev.MessageOut]] = {name: {} for name in ledger.sessions}
+    ledger, sent = timed.recovered.ledger, timed.recovered.sent
+    if not timed.from_snapshot:
+        return sent
     first = min((numbers.first_kept for numbers in ledger.sessions.values()), default=0)
     for seq, body in records(directory, max(first, 1)):
+        if seq > timed.from_snapshot:
+            break
         # A msgpack array of up to 15 elements has one byte of header; then comes the tag.
         if body[1] != _MESSAGE_OUT_TAG:
             continue
         message = ev.decode(body)
         assert isinstance(message, ev.MessageOut)
         if seq >= ledger.of(message.session_id).first_kept:
-            sent[message.session_id][message.msg_seq_num] = message
+            sent.setdefault(message.session_id, {})[message.msg_seq_num] = message
     return sent

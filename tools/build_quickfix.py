@@ -205,10 +205,19 @@ def build(directory: Path, version: str = VERSION, workers: int | None = None, f
 
 def build_environment(state: Path, workers: int) -> dict[str, str]:
     """The environment in which pip finds our stand-in for the compiler."""
-    compiler = shlex.split(os.environ.get("CXX", ""))[:1] or ["g++"]
+    compiler = shlex.split(os.environ.get("CXX", "")) or ["g++"]
     launcher = state / "c++"
     # -I and -S: it is started once per file, and needs neither site-packages nor the user's settings.
-    parts = [sys.executable, "-I", "-S", str(TOOLS / "deferred_cxx.py"), str(state), str(workers), *compiler]
+    parts = [
+        sys.executable,
+        "-I",
+        "-S",
+        str(TOOLS / "deferred_cxx.py"),
+        str(state),
+        str(workers),
+        *compiler,
+        "--",
+    ]
     launcher.write_text(f'#!/bin/sh\nexec {shlex.join(parts)} "$@"\n')
     launcher.chmod(0o755)
     constraint = state / "constraint.txt"
@@ -293,7 +302,7 @@ class Progress:
     def activity(self, elapsed_s: float) -> str:
         """What is going on, in words."""
         if not self.total:
-            return "fetching the source"
+            return "fetching the source and what builds it"
         if not self.compiling:
             return "linking"
         return ", ".join(f"{name} ({elapsed_s - began:.0f} s)" for name, began in self.compiling.items())

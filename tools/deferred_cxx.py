@@ -156,7 +156,7 @@ def _total_size(group: list[Job]) -> int:
 class Pool:
     """Runs groups of jobs side by side; the first that fails stops them all."""
 
-    def __init__(self, state: str, compiler: str, workers: int) -> None:
+    def __init__(self, state: str, compiler: list[str], workers: int) -> None:
         import subprocess
         import threading
 
@@ -226,7 +226,7 @@ class Pool:
             if self._stopped:
                 return 1, ""
             process = subprocess.Popen(
-                [self._compiler, *arguments],
+                [*self._compiler, *arguments],
                 cwd=directory,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
@@ -238,6 +238,8 @@ class Pool:
         with self._lock:
             self._running.discard(process)
         status = process.returncode
+        if status and not output:
+            output = f"{self._compiler[0]} ended with status {status} and said nothing.\n"
         return (128 - status if status < 0 else status), output
 
     def _stop(self) -> None:
@@ -251,8 +253,10 @@ class Pool:
 
 
 def main(argv: list[str]) -> int:
-    """``deferred_cxx.py STATE WORKERS COMPILER ARGUMENT...``, as build_quickfix.py's launcher calls it."""
-    state, workers, compiler, *arguments = argv
+    """``deferred_cxx.py STATE WORKERS COMPILER... -- ARGUMENT...``, as the launcher calls it."""
+    state, workers = argv[:2]
+    separator = argv.index("--")
+    compiler, arguments = argv[2:separator], argv[separator + 1 :]
     if is_compile(arguments):
         note_down(state, arguments)
         return 0
@@ -262,7 +266,7 @@ def main(argv: list[str]) -> int:
         if status:
             return status
         arguments = [a for a in arguments if not a.startswith(LINK_TIME_OPTIMISATION)]
-    os.execvp(compiler, [compiler, *arguments])
+    os.execvp(compiler[0], [*compiler, *arguments])
 
 
 if __name__ == "__main__":

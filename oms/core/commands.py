@@ -10,7 +10,7 @@ from msgspec import Struct
 from oms.core.types import Px, Qty
 
 
-class Command(Struct, frozen=True, gc=False, tag=True):
+class Command(Struct, frozen=True, gc=False, tag=True, omit_defaults=True):
     """Something asked of the engine."""
 
 

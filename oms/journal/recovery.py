@@ -55,14 +55,14 @@ def list_segments(directory: Path) -> list[Path]:
         if number != expected:
             raise JournalCorrupt(
                 directory / segment_name(expected),
-                _first_sequence_missing(directory, expected),
+                _first_sequence_of(directory, expected),
                 "segment is missing",
             )
     return [directory / segment_name(number) for number in numbers]
 
 
-def _first_sequence_missing(directory: Path, number: int) -> int:
-    """Return the first sequence of a missing segment, as far as the one before it can tell."""
+def _first_sequence_of(directory: Path, number: int) -> int:
+    """Return the first sequence of a missing or unreadable segment, as far as the one before it can tell."""
     if number == 1:
         return 1
     segment = Segment(directory / segment_name(number - 1), 0)
@@ -89,17 +89,20 @@ def read_headers(paths: list[Path]) -> list[SegmentHeader]:
     """
     headers: list[SegmentHeader] = []
     for path in paths:
-        expected_seq = headers[-1].first_sequence if headers else 1
-        header = read_header(path, expected_seq)
-        check_header(path, header, headers[-1] if headers else None)
+        try:
+            header = read_header(path, 0)
+            check_header(path, header, headers[-1] if headers else None)
+        except JournalCorrupt as error:
+            first_seq = _first_sequence_of(path.parent, len(headers) + 1)
+            raise JournalCorrupt(path, first_seq, error.reason) from None
         if headers:
             previous = paths[header.number - 2]
             word = _read_word(previous, header.previous_end)
             unsealed = word == 0 and path == paths[-1]
             if not unsealed and word != END_LENGTH | header.previous_crc << 32:
-                raise JournalCorrupt(
-                    previous, headers[-1].first_sequence, "its end is not the one the next segment continues"
-                )
+                next_seq = _first_sequence_of(path.parent, header.number)
+                reason = "its end is not the one the next segment continues"
+                raise JournalCorrupt(previous, next_seq, reason)
         headers.append(header)
     return headers
 
@@ -290,11 +293,15 @@ def keep_copy(directory: Path, path: Path, tail: Tail, at_ns: int) -> Path | Non
     copy = folder / f"{path.stem}-{tail.sequence}-at-{tail.offset}-{at_ns}.torn"
     while copy.exists():  # A crash between the copy and the cut, and a clock that stands still.
         copy = copy.with_name("again-" + copy.name)
-    with open(path, "rb") as source, open(copy, "xb") as target:
-        source.seek(tail.offset)
-        target.write(source.read(tail.end - tail.offset))
-        target.flush()
-        os.fsync(target.fileno())
+    try:
+        with open(path, "rb") as source, open(copy, "xb") as target:
+            source.seek(tail.offset)
+            target.write(source.read(tail.end - tail.offset))
+            target.flush()
+            os.fsync(target.fileno())
+    except OSError:
+        copy.unlink(missing_ok=True)
+        raise
     sync_directory(folder)
     sync_directory(directory)
     return copy

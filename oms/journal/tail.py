@@ -118,7 +118,7 @@ def last_written(segment: Segment, offset: int) -> int:
 
 
 def _survivors(segment: Segment, offset: int, sequence: int, end: int) -> Iterator[tuple[int, int, int]]:
-    """Yield (offset, sequence, synced) of later records by their looks: with the chain cut no crc can tell."""
+    """Yield (offset, sequence, synced) of later records by their looks: with the chain cut no crc tells."""
     words, data, size = segment.words, segment.data, len(segment.data)
     highest = sequence + (end - offset) // 32 + 1
     for index in range((offset >> 3) + 1, min((end + 7) // 8, (size - RECORD_HEADER_BYTES) // 8)):

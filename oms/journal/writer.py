@@ -21,7 +21,7 @@ prepare_next, at most ten times a second.
 Rotation, in this order, so that a crash between any two steps can be told from damage:
 
     1  the old segment is synced (level machine)        its records are vouched for by the next header
-    2  next.tmp gets its header, is renamed, directory synced
+    2  next.tmp gets its header, is renamed, and both are synced (level process: the name, in an idle turn)
     3  the old segment gets its end record, synced       from now on a missing next segment is noticed
 """
 
@@ -90,6 +90,7 @@ class JournalWriter:
         "_fd",
         "_first_unsynced",
         "_hard_limit",
+        "_has_unsynced_name",
         "_limit",
         "_lock_fd",
         "_map",
@@ -138,6 +139,7 @@ class JournalWriter:
     _fd: int
     _first_unsynced: int
     _hard_limit: int
+    _has_unsynced_name: bool
     _limit: int
     _lock_fd: int
     _map: mmap.mmap
@@ -170,7 +172,7 @@ class JournalWriter:
         capped at a quarter of a segment.
         Raises JournalLocked, JournalVersionError, JournalCorrupt, JournalFull, JournalFailed, ValueError.
         None of these changes a record.
-        Cost: two small reads per segment, and a check of the last one (0.5 us per record).
+        Cost: two small reads and a sync per segment, and a check of the last one (0.5 us per record).
         """
         segment_bytes &= -mmap.PAGESIZE
         if segment_bytes < MIN_SEGMENT_BYTES:
@@ -191,6 +193,7 @@ class JournalWriter:
         writer._next = writer._retired = None
         writer._committed = memoryview(b"")
         writer._fd = -1
+        writer._has_unsynced_name = False
         writer.is_full = False
         writer._retry_at_s = 0.0
         try:
@@ -208,7 +211,9 @@ class JournalWriter:
             self._begin_first()
         else:
             self._resume(end)
-        self._first_unsynced = self.segment_number
+        self._first_unsynced = 1  # Whoever wrote the segments before may have been of level process.
+        if self.durability == "machine":
+            self.sync()
         self.synced_seq = self._committed[0] = self.last_seq
         self._committed[1] = self.durability == "machine"
 
@@ -304,7 +309,7 @@ class JournalWriter:
     def sync(self) -> None:
         """Sync every record to the disk whatever the level, as before a snapshot that relies on them.
 
-        Raises JournalFailed. Cost: one fdatasync per segment begun since the last sync.
+        Raises JournalFailed. Cost: one fdatasync per segment begun since the last sync, of all at first.
         """
         self._check_usable()
         for number in range(self._first_unsynced, self.segment_number):
@@ -318,6 +323,8 @@ class JournalWriter:
             except OSError as error:
                 self._fail(path, error)
         self._sync(os.fsync)
+        if self._has_unsynced_name:
+            self._sync_names()
         self._first_unsynced = self.segment_number
         self.synced_seq = self._committed[0] = self.last_seq
 
@@ -333,10 +340,10 @@ class JournalWriter:
     def prepare_next(self) -> bool:
         """Do one bounded step of getting the next segment ready; return whether there was anything to do.
 
-        For idle turns. The steps: unmap the segment before (1 ms), allocate next.tmp (0.5 ms), and at level
-        process touch the pages of both segments, 256 KiB at a time (0.1 ms), as a page fault costs an
-        append 4 us. At level machine the next fdatasync would have to write all these pages. Never raises
-        JournalFull: `is_full` tells. Raises JournalFailed.
+        For idle turns. The steps: unmap the segment before (1 ms), sync the directory (0.5 ms), allocate
+        next.tmp (0.5 ms), and at level process touch the pages of both segments, 256 KiB at a time (0.1 ms),
+        as a page fault costs an append 4 us. At level machine the next fdatasync would have to write all
+        these pages. Never raises JournalFull: `is_full` tells. Raises JournalFailed.
         """
         self._check_usable()
         if self.durability == "process" and self._populated < len(self._map):
@@ -345,6 +352,9 @@ class JournalWriter:
         if self._retired is not None:
             self._retired.close()
             self._retired = None
+            return True
+        if self._has_unsynced_name:
+            self._sync_names()
             return True
         if self._next is None:
             try:
@@ -356,6 +366,13 @@ class JournalWriter:
             self._next.populated = _populate(self._next.map, self._next.populated)
             return True
         return False
+
+    def _sync_names(self) -> None:
+        try:
+            sync_directory(self.directory)
+        except OSError as error:
+            self._fail(self.directory, error)
+        self._has_unsynced_name = False
 
     def _append_at_limit(self, body: bytes, use_reserve: bool) -> int:
         self._check_usable()
@@ -438,10 +455,13 @@ class JournalWriter:
         self._next = None
         try:
             os.pwrite(prepared.fd, header, 0)
-            if self.durability == "machine" or number == 1:
+            is_synced = self.durability == "machine" or number == 1
+            if is_synced:
                 os.fsync(prepared.fd)
             os.rename(self.directory / NEXT_NAME, path)
-            sync_directory(self.directory)
+            if is_synced:
+                sync_directory(self.directory)
+            self._has_unsynced_name = not is_synced  # At level process this can wait for an idle turn.
         except OSError as error:
             prepared.close()
             self._fail(path, error)

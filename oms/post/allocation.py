@@ -52,8 +52,8 @@ def share_out(total: int, weights: Sequence[int], unit: int) -> list[int]:
     """Parts of `total` in proportion to the weights, in multiples of `unit` but for at most one of them.
 
     The sum is `total`, and every part is less than one unit away from the exact share. A negative total is
-    shared as its opposite is. Raises ValueError for a negative weight, or weights that sum to nothing. O(n
-    log n).
+    shared as its opposite is. Raises ValueError for a negative weight, or weights that sum to nothing.
+    O(n log n).
 
     >>> share_out(10, [1, 1, 1], 1)
     [4, 3, 3]

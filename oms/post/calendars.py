@@ -1,8 +1,8 @@
 """Trade dates and settlement dates.
 
 The *trade date* is the date at the exchange when the trade was made, if the exchange's time zone is known,
-else the UTC date. For a market's regular hours the two are the same on every market that the demo trades; a
-late Sydney or an early New York would differ.
+else the UTC date. In the regular hours of every market below the two are the same; before and after hours
+they may differ.
 
 The *settlement date* is n settlement days after the trade date. Settlement days are not trading days: they
 are the days on which the depository and the payment system of the currency both work. US shares trade on

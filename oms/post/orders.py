@@ -72,9 +72,7 @@ class WorkingOrder(Struct):
     ended: str = ""  # the event that ended it: "canceled", "expired", "rejected", "done_for_day"
     allocations: int = 0  # how many there have been, over all blocks
     routes: dict[int, str] = field(default_factory=dict)  # route id -> venue
-    replaces: dict[str, int] = field(
-        default_factory=dict
-    )  # the client's ClOrdID -> the quantity it asked for
+    replaces: dict[str, int] = field(default_factory=dict)  # the client's ClOrdID -> quantity asked for
     blocks: dict[BlockKey, Block] = field(default_factory=dict)
 
     @property

@@ -194,24 +194,25 @@ def compare(
     `booked` is by ExecID, `orders_by_cl_ord_id` our order by our ClOrdID at the venue. O(fills + lines).
     """
     breaks: list[Break] = []
-    seen: dict[str, int] = {}  # ExecID -> the first line that has it
+    seen: dict[str, int] = {}  # ExecID -> the first line that has it and can be read
+    named: set[str] = set()  # ExecIDs of lines that cannot
     matched = 0
-    for line in lines:
+
+    def add(kind: str, line: Line, there: str) -> None:
         ours = booked.get(line.exec_id)
-        order_id = ours.order_id if ours is not None else 0
-        here = str(ours.trade) if ours is not None else ""
+        here, order_id = (str(ours.trade), ours.order_id) if ours is not None else ("", 0)
+        breaks.append(Break(kind, line.exec_id, line.number, order_id, here, there))
+
+    for line in lines:
         if line.trade is None:
-            breaks.append(
-                Break(MALFORMED, line.exec_id, line.number, order_id, here, f"{line.text} ({line.reason})")
-            )
-            if line.exec_id:
-                seen.setdefault(line.exec_id, line.number)
+            add(MALFORMED, line, f"{line.text} ({line.reason})")
+            named.add(line.exec_id)
             continue
         if line.exec_id in seen:
-            there = f"{line.trade} (first on line {seen[line.exec_id]})"
-            breaks.append(Break(DUPLICATE_AT_BROKER, line.exec_id, line.number, order_id, here, there))
+            add(DUPLICATE_AT_BROKER, line, f"{line.trade} (first on line {seen[line.exec_id]})")
             continue
         seen[line.exec_id] = line.number
+        ours = booked.get(line.exec_id)
         if ours is None:
             order_id = orders_by_cl_ord_id.get(line.trade.cl_ord_id, 0)
             breaks.append(Break(MISSING_HERE, line.exec_id, line.number, order_id, "", str(line.trade)))
@@ -220,11 +221,11 @@ def compare(
         if not differences:
             matched += 1
         breaks += (
-            Break(kind, line.exec_id, line.number, order_id, mine, theirs)
+            Break(kind, line.exec_id, line.number, ours.order_id, mine, theirs)
             for kind, mine, theirs in differences
         )
     for exec_id, ours in booked.items():
-        if exec_id not in seen:
+        if exec_id not in seen and exec_id not in named:
             breaks.append(Break(MISSING_AT_BROKER, exec_id, 0, ours.order_id, str(ours.trade), ""))
     return matched, breaks
 

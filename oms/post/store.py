@@ -20,7 +20,7 @@ column.
 
 Nothing is deleted, and nothing that was told to anybody is overwritten: allocations, confirmations and
 postings are only added. The tables that are updated in place (`orders`, `block`, `balance`) are running
-sums of the ones that are not.
+sums of the ones that are not, or the newest definition (`instrument`, `allocation_group`).
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -329,9 +329,11 @@ def connect(database: str | Path, *, write: bool = False) -> Engine:
     is_sqlite = url.get_backend_name() == "sqlite"
     if is_sqlite and not write and not Path(str(url.database)).exists():
         raise StoreError(f"there is no post-trade database at {url.database}: run post-trade first")
+    if is_sqlite and write:
+        Path(str(url.database)).parent.mkdir(parents=True, exist_ok=True)
     engine = create_engine(url)
     if is_sqlite:
-        _prepare_sqlite(engine)
+        _prepare_sqlite(engine, write)
     try:
         if write:
             metadata.create_all(engine)
@@ -357,14 +359,15 @@ def reading(engine: Engine) -> Connection:
 _READ_ONLY: Final = "oms_read_only"
 
 
-def _prepare_sqlite(engine: Engine) -> None:
+def _prepare_sqlite(engine: Engine, write: bool) -> None:
     @event.listens_for(engine, "connect")
     def _on_connect(dbapi_connection: Any, _record: Any) -> None:
         # The driver's own, implicit BEGIN comes too late and takes no lock.
         dbapi_connection.isolation_level = None
         dbapi_connection.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_S * 1000}")
-        dbapi_connection.execute("PRAGMA journal_mode=WAL")
         dbapi_connection.execute("PRAGMA synchronous=FULL")
+        if write:  # It stays with the file.
+            dbapi_connection.execute("PRAGMA journal_mode=WAL")
 
     @event.listens_for(engine, "begin")
     def _on_begin(connection: Connection) -> None:

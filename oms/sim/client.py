@@ -225,8 +225,8 @@ class Client:
         cl_ord_id = cl_ord_id or self.new_id()
         self.view.sent_request(cl_ord_id, orig_cl_ord_id, "cancel", time.perf_counter_ns())
         self._send(
-            f"35=F{SOH}11={cl_ord_id}{SOH}41={orig_cl_ord_id}{SOH}55={order['symbol']}{SOH}54={order['side']}{SOH}"
-            f"38={format_scaled(order['order_qty'])}{SOH}60={utc_timestamp(time.time_ns())}{SOH}"
+            f"35=F{SOH}11={cl_ord_id}{SOH}41={orig_cl_ord_id}{SOH}55={order['symbol']}{SOH}"
+            f"54={order['side']}{SOH}38={format_scaled(order['order_qty'])}{SOH}60={utc_timestamp(time.time_ns())}{SOH}"
         )
         return cl_ord_id
 
@@ -243,8 +243,8 @@ class Client:
             optional += f"1={order['account']}{SOH}"
         self.view.sent_request(cl_ord_id, orig_cl_ord_id, "replace", time.perf_counter_ns())
         self._send(
-            f"35=G{SOH}11={cl_ord_id}{SOH}41={orig_cl_ord_id}{SOH}55={order['symbol']}{SOH}54={order['side']}{SOH}"
-            f"38={format_scaled(order_qty)}{SOH}40={order['ord_type']}{SOH}59={order['time_in_force']}{SOH}"
+            f"35=G{SOH}11={cl_ord_id}{SOH}41={orig_cl_ord_id}{SOH}55={order['symbol']}{SOH}"
+            f"54={order['side']}{SOH}38={format_scaled(order_qty)}{SOH}40={order['ord_type']}{SOH}59={order['time_in_force']}{SOH}"
             f"60={utc_timestamp(time.time_ns())}{SOH}{optional}"
         )
         return cl_ord_id

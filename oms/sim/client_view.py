@@ -98,11 +98,7 @@ class ClientView:
             return self._status(message)
         if self._is_repeated(message):
             return 0
-        if (
-            message["39"] == OrdStatus.REJECTED
-            and self._twice_sent[cl_ord_id]
-            and message.get("103") == DUPLICATE
-        ):
+        if self._is_refusal_of_a_second_use(message):
             self._twice_sent[cl_ord_id] -= 1
             return 0
         order = self.by_id.get(cl_ord_id) or self.by_id.get(message.get("41", ""))
@@ -154,7 +150,7 @@ class ClientView:
             )
         if "38" in message:
             order_qty = parse_scaled(message["38"])
-            if cum + leaves > order_qty and leaves:
+            if cum + leaves > order_qty:
                 self._violation(
                     f"report {exec_id} says CumQty {cum} + LeavesQty {leaves} > OrderQty {order_qty}"
                 )
@@ -167,7 +163,8 @@ class ClientView:
     def _cancel_reject(self, message: dict[str, str]) -> int:
         cl_ord_id = message["11"]
         self.counts["cancel reject" if message["434"] == CxlRejResponseTo.CANCEL else "replace reject"] += 1
-        order = self.by_id.get(cl_ord_id) or self.by_id.get(message.get("41", ""))
+        # By the order that was meant: a request refused for its ClOrdID may bear that of another order.
+        order = self.by_id.get(message["41"]) or self.by_id.get(cl_ord_id)
         if order is not None:
             order["requests"].pop(cl_ord_id, None)
             first = self._first_cl_ord_id(order)
@@ -192,6 +189,14 @@ class ClientView:
         if order is not None and not order["status"]:
             order["status"] = message["39"]
         return 0
+
+    def _is_refusal_of_a_second_use(self, message: dict[str, str]) -> bool:
+        """Whether a rejection means a message that used a ClOrdID again, not the order that used it first."""
+        cl_ord_id = message["11"]
+        if message["150"] != ExecType.REJECTED or not self._twice_sent[cl_ord_id]:
+            return False
+        order_id = self.by_id[cl_ord_id]["order_id"]
+        return message["37"] != order_id if order_id else message.get("103") == DUPLICATE
 
     def _is_repeated(self, message: dict[str, str]) -> bool:
         exec_id = message["17"]

@@ -175,8 +175,8 @@ class Venue:
                 self._acceptor.poll()
                 time.sleep(0.001)
             self._acceptor.stop(True)
-        # QuickFIX knows sessions by name, for the whole process: they end with the acceptor, which must not wait
-        # for a garbage collection that would take the next venue's session with it.
+        # QuickFIX knows sessions by name, for the whole process: they end with the acceptor, which must not
+        # wait for a garbage collection that would take the next venue's session with it.
         self._acceptor = None
         self.write_orders()
         if self._trades is not None:

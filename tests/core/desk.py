@@ -77,14 +77,15 @@ FIRM = ev.FirmDefined(
 INSTRUMENTS = (
     instrument("IBM", "XNYS", "USD", "1", ticks=TWO_TICKS),  # ticks of 0.01, from 100 on of 0.5
     instrument("VOD", "XLON", "GBP", "1", SCALE // 100),  # quoted in pence
-    instrument("TOY", "XTKS", "JPY", "100"),  # no account has yen to buy with
+    instrument("TOY", "XTKS", "JPY", "100"),  # only HUGE has yen to buy with
     instrument("NES", "XSWX", "CHF", "1"),  # the firm has no limit for francs
     instrument("NEW", "XNYS", "USD", "1"),  # never had a price
 )
 
 ACCOUNTS = (
-    account("ACC", (ALPHA,), (("USD", "100000"), ("GBP", "3000")), "2000"),
+    account("ACC", (ALPHA,), (("USD", "100000"), ("GBP", "1600")), "2000"),
     account("BLOCK", (ALPHA, BRAVO), (("USD", "100000"),), "5000"),
+    account("HUGE", (ALPHA,), (("USD", "9000000"), ("GBP", "9000000"), ("JPY", "900000000")), "90000"),
 )
 
 PRICES = (("IBM", "90"), ("VOD", "80"), ("TOY", "2000"), ("NES", "100"))
@@ -196,7 +197,7 @@ class Desk:
         tif: str = TimeInForce.DAY,
         ord_type: str = "",
     ) -> list[str]:
-        """A limit order; a market order if `px` is empty. The collar is far away only for prices near 90."""
+        """A limit order; a market order if `px` is empty."""
         kind = ord_type or (OrdType.LIMIT if px else OrdType.MARKET)
         price = Px(scaled(px)) if px else Px(0)
         return self.do(

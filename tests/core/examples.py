@@ -27,7 +27,7 @@ EXAMPLES: tuple[ev.Event, ...] = (
     ev.OrderDenied(1, 2, "s", "c", "A", "S", "1", Qty(5), "2", Px(6), "0", "r", 7, "t"),
     ev.OrderAccepted(1, 2),
     ev.OrderRejected(1, 2, 5, "t"),
-    ev.OrderFilled(1_795_357_800_123_456_789, 2, 1, "x", Qty(BIG), Px(BIG), 6),
+    ev.OrderFilled(1_795_357_800_123_456_789, 2, 1, "x", Qty(BIG), Px(-BIG), 6),
     ev.CancelRequested(1, 2, "s", "c", "o"),
     ev.ReplaceRequested(1, 2, "s", "c", "o", Qty(5), Px(6), Px(7)),
     ev.RequestDenied(1, 2, "s", "c", "o", "1", 5, "r", "t"),

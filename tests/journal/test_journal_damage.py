@@ -414,11 +414,13 @@ def test_segment_longer_than_its_header_says(segments: Path) -> None:
 def test_last_segment_begins_with_zeros(segments: Path) -> None:
     first = first_sequence(segments, 4)
     overwrite(segment(segments, 4), 0, bytes(HEADER_BYTES))
-    with pytest.raises(JournalCorrupt, match=r"00000004\.journal: .*wrong magic"):
-        open_writer(segments)
-    damage = verify(segments).damage
-    assert damage is not None
-    assert damage.sequence == first
+    refused(segments, "00000004.journal", first, "wrong magic")
+
+
+def test_header_of_a_segment_in_the_middle_damaged(segments: Path) -> None:
+    first = first_sequence(segments, 2)
+    flip(segment(segments, 2), 35)
+    refused(segments, "00000002.journal", first, "header crc mismatch")
 
 
 def test_end_record_zeroed_though_the_next_segment_is_in_use(segments: Path) -> None:

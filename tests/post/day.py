@@ -50,7 +50,7 @@ class Day:
         return seq
 
     def define(self) -> None:
-        """Four instruments, and a block account of three funds."""
+        """Four instruments, three accounts, one of them a block of three funds."""
         for symbol, market, currency, lot, unit, days in (
             ("IBM", "XNYS", "USD", 1, SCALE, 1),
             ("VOD.L", "XLON", "GBP", 1, SCALE // 100, 2),  # quoted in pence
@@ -58,6 +58,8 @@ class Day:
             ("SAP.DE", "XETR", "EUR", 1, SCALE, 2),
         ):
             self.instrument(symbol, market, currency, lot, unit, days)
+        for account in ("ACC-ALPHA", "ACC-BETA", "BLOCK1"):
+            self.append(ev.AccountDefined(self.at_ns, account, account, ("CLIENT1",), (), Qty(0)))
         self.group("BLOCK1", FUNDS)
 
     def instrument(

@@ -2,7 +2,8 @@
 
 It shares no code with oms.post, not even the event types: it reads the records as msgpack lists and takes the
 fields by their place. It knows only one thing of allocation: when every order has ended, each block is shared
-out over its totals."""
+out over its totals.
+"""
 
 from fractions import Fraction
 from pathlib import Path
@@ -14,8 +15,7 @@ from sqlalchemy import Engine, MetaData, select
 from oms.journal.reader import scan
 
 Books = dict[tuple[str, str, str, str], tuple[int, int]]
-"""(owner, account, symbol, currency) -> (quantity in 1e-8, money in 1e-16), without those that are nothing.
-"""
+"""(owner, account, symbol, currency) -> (quantity 1e-8, money 1e-16), without those that are nothing."""
 
 SYMBOL, PRICE_UNIT = 6, 9  # of an order record, of an instrument record
 

@@ -8,6 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import insert, select, update
 
+from oms.core import risk
 from oms.core.types import SCALE, Side, format_notional, format_scaled
 from oms.post import booking, store
 from oms.post.booking import UNALLOCATED, Balance, money
@@ -78,6 +79,11 @@ def test_positions_of_one_account(day: Day, runner: Runner) -> None:
 )
 def test_money(px: int, qty: int, price_unit: int, worth: str) -> None:
     assert format_notional(money(px, qty, price_unit)) == worth
+
+
+@given(st.integers(0, 10**14), st.integers(0, 10**14), st.sampled_from([SCALE, SCALE // 100, SCALE // 1000]))
+def test_money_is_what_the_risk_controls_take_it_for(px: int, qty: int, price_unit: int) -> None:
+    assert money(px, qty, price_unit) == risk.money(px, qty, price_unit)
 
 
 @settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -138,6 +138,13 @@ def test_several_differences_of_one_trade_are_several_breaks(broker: Broker) -> 
     assert result.summary == "price 1, quantity 1, side 1"
 
 
+def test_a_malformed_line_that_was_written_again_is_compared(broker: Broker) -> None:
+    broker.lines.insert(2, "E2,C,B,IBM,1,40")
+    result = broker.reconcile()
+    assert [(found.kind, found.line_number) for found in result.breaks] == [(MALFORMED, 3)]
+    assert result.matched == 5
+
+
 # -- lines that cannot be read -------------------------------------------------------------------------------
 
 

@@ -14,7 +14,6 @@ from sqlalchemy.schema import CreateTable
 from oms.core.types import format_notional
 from oms.post import store
 
-
 BALANCE = {"owner": "A", "account": "position", "symbol": "IBM", "currency": "USD"}
 
 

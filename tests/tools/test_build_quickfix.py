@@ -208,10 +208,10 @@ def test_worker_count(cores, mib, workers):
 
 
 def test_compiler_of_the_environment_is_the_one_behind_the_launcher(tmp_path, monkeypatch):
-    monkeypatch.setenv("CXX", "clang++ -fcolor-diagnostics")
+    monkeypatch.setenv("CXX", "ccache g++")
     monkeypatch.setenv("LDCXXSHARED", "g++ -shared")
     environment = bq.build_environment(tmp_path, workers=3)
-    assert " 3 clang++ " in (tmp_path / "c++").read_text()
+    assert " 3 ccache g++ -- " in (tmp_path / "c++").read_text()
     assert environment["CXX"] == environment["CC"] == str(tmp_path / "c++")
     assert "LDCXXSHARED" not in environment
 
@@ -221,7 +221,7 @@ def test_compiler_of_the_environment_is_the_one_behind_the_launcher(tmp_path, mo
 
 def test_progress_from_start_to_end():
     progress = bq.Progress()
-    assert progress.log_line(1.0) == "quickfix: 0/? files  0:01, fetching the source"
+    assert progress.log_line(1.0) == "quickfix: 0/? files  0:01, fetching the source and what builds it"
     progress.feed(["total 3", "start Big.cpp", "start A.cpp and 1 more"], 2.0)
     assert progress.log_line(65.0) == "quickfix: 0/3 files  1:05, Big.cpp (63 s), A.cpp and 1 more (63 s)"
     progress.feed(["done 2 A.cpp and 1 more"], 66.0)

@@ -1,0 +1,671 @@
+"""An independent second opinion on what the journal says, in plain dicts.
+
+The auditor is fed the journal's events in their order and works out for itself what must be true: quantities
+and status of every order, money and quantities held, spent and owned by every account. It shares no code with
+the engine: it knows the schema of the events and the scaled integers, nothing of state, risk, orders or
+decisions, so that a rule that is wrong there is not wrong here as well. `compare` then holds the engine's own
+state against it.
+
+Rules, each checked at the event that could break it and reported as a sentence in `violations`:
+
+- no event is about an order that was never received; ids of orders are counted without a gap;
+- no second order or request under the same (session, ClOrdID); no id of ours is used twice at a venue;
+- an order goes only to a venue that is logged on, and its live routes do not add up to more than its
+  quantity;
+- every fill is of a route; one execution counts once per (venue, ExecID);
+- CumQty never exceeds the largest quantity that was asked for, unless the next event of an order questions
+  the overfill;
+- an order is ended once, is not rejected after it executed, and nothing is asked of it once it has ended;
+- an answer to a request answers one that is open;
+- nothing is taken on that the account's or the firm's limits, as journaled, forbid.
+
+What an order holds, from the rules of the risk counters: its leaves at its hold price; while a replace is
+unanswered the larger of old and new; nothing once it has ended. Only buys hold money. A fill moves what it
+executed to spent, at its price.
+
+Quantities and prices are in units of 1e-8, money in units of 1e-16. Cost: about 5 us an event; `compare` is
+O(everything).
+"""
+
+import json
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Final
+
+from oms.core import events as ev
+from oms.core.types import SCALE, OrdStatus, OrdType, Side, parse_scaled
+
+Record = dict[str, Any]
+
+END: Final[dict[type, str]] = {
+    ev.OrderRejected: OrdStatus.REJECTED,
+    ev.OrderCanceled: OrdStatus.CANCELED,
+    ev.OrderExpired: OrdStatus.EXPIRED,
+    ev.OrderDoneForDay: OrdStatus.DONE_FOR_DAY,
+}
+
+COUNTED: Final[dict[type, str]] = {
+    ev.OrderReceived: "orders",
+    ev.OrderDenied: "denied",
+    ev.OrderRejected: "rejected",
+    ev.OrderFilled: "fills",
+    ev.RequestDenied: "requests_denied",
+    ev.RequestRejected: "requests_rejected",
+    ev.OrderCanceled: "canceled",
+    ev.OrderReplaced: "replaced",
+    ev.OrderExpired: "expired",
+    ev.ReportQuestioned: "questioned",
+}
+
+COMPARED: Final = (
+    "session_id",
+    "account",
+    "symbol",
+    "side",
+    "ord_type",
+    "time_in_force",
+    "cum_qty",
+    "cum_notional",
+    "held_qty",
+    "held_money",
+)
+"""What an order is called by the same name for in the state's dump."""
+
+CANCEL: Final = "cancel"
+REPLACE: Final = "replace"
+
+
+class Auditor:
+    """Feed it events; look at `violations`, `orders`, `accounts`, `executions`."""
+
+    def __init__(self) -> None:
+        self.violations: list[str] = []
+        self.orders: dict[int, Record] = {}
+        self.accounts: dict[str, Record] = {}
+        self.executions: dict[tuple[str, str], Record] = {}  # (venue, ExecID) -> the fill
+        self.counts: Counter[str] = Counter()
+        self.events = 0
+        self._instruments: dict[str, Record] = {}
+        self._firm: Record = {}
+        self._client_ids: dict[tuple[str, str], int] = {}  # (session, ClOrdID) -> order id, 0 if none
+        self._venue_ids: set[str] = set()  # our ClOrdIDs at venues
+        self._up: set[str] = set()
+        self._reference_px: dict[str, int] = {}
+        self._halts: dict[tuple[str, str], tuple[str, str]] = {}
+        self._last_order_id = 0
+        self._to_be_questioned: tuple[int, str] | None = None  # an overfill: the next event must ask
+
+    # -- feeding ---------------------------------------------------------------------------------------------
+
+    def feed(self, event: ev.Event) -> list[str]:
+        """Take in the next event. The violations it brought, in words."""
+        before = len(self.violations)
+        self.events += 1
+        kind = type(event)
+        if kind in COUNTED:
+            self.counts[COUNTED[kind]] += 1
+        if self._to_be_questioned is not None and isinstance(event, ev.OrderEvent):
+            order_id, text = self._to_be_questioned
+            self._to_be_questioned = None
+            if not (isinstance(event, ev.ReportQuestioned) and event.order_id == order_id):
+                self._wrong(text)
+        if isinstance(event, ev.OrderEvent):
+            self._order_event(event)
+        else:
+            handler = _OTHER.get(kind)
+            if handler is not None:
+                handler(self, event)
+        return self.violations[before:]
+
+    def feed_all(self, events: Iterable[ev.Event]) -> list[str]:
+        """Take in many. All violations so far."""
+        for event in events:
+            self.feed(event)
+        return self.violations
+
+    def _wrong(self, text: str) -> None:
+        self.violations.append(f"event {self.events}: {text}")
+
+    def _order_event(self, event: ev.OrderEvent) -> None:
+        handler = _ORDER.get(type(event))
+        if isinstance(event, (ev.OrderReceived, ev.OrderDenied)):
+            assert handler is not None
+            handler(self, event, None)
+            return
+        order = self.orders.get(event.order_id)
+        if order is None:
+            # A request, a question or a report may be about an order that nobody knows; then it says so with
+            # 0.
+            may_be_unknown = isinstance(event, (ev.RequestDenied, ev.StatusRequested, ev.ReportQuestioned))
+            if event.order_id or not may_be_unknown:
+                self._wrong(
+                    f"{type(event).__name__} is about order {event.order_id}, which was never received"
+                )
+            elif isinstance(event, ev.RequestDenied):
+                self._client_ids.setdefault((event.session_id, event.cl_ord_id), 0)
+            return
+        if handler is not None:
+            handler(self, event, order)
+            self._recount(order)
+            self._check_quantities(event, order)
+
+    # -- reference data and sessions -------------------------------------------------------------------------
+
+    def _started(self, event: ev.EngineStarted) -> None:
+        self._up.clear()
+
+    def _instrument(self, event: ev.InstrumentDefined) -> None:
+        self._instruments[event.symbol] = {
+            "currency": event.currency,
+            "price_unit": event.price_unit,
+            "lot_size": event.lot_size,
+            "ticks": event.ticks,
+        }
+
+    def _account(self, event: ev.AccountDefined) -> None:
+        account = self.accounts.setdefault(
+            event.account,
+            {name: defaultdict(int) for name in ("held", "spent", "position", "open_buy", "open_sell")},
+        )
+        account["sessions"] = event.sessions
+        account["buying_power"] = dict(event.buying_power)
+        account["position_limit"] = event.position_limit
+
+    def _firm_defined(self, event: ev.FirmDefined) -> None:
+        self._firm = {
+            "max_order_qty": event.max_order_qty,
+            "max_order_notional": dict(event.max_order_notional),
+        }
+
+    def _logged_on(self, event: ev.SessionLoggedOn) -> None:
+        self._up.add(event.session_id)
+
+    def _logged_out(self, event: ev.SessionLoggedOut) -> None:
+        self._up.discard(event.session_id)
+
+    def _price(self, event: ev.ReferencePriceChanged) -> None:
+        self._reference_px[event.symbol] = event.px
+
+    def _halted(self, event: ev.TradingHalted) -> None:
+        self._halts[event.scope, event.value] = (event.who, event.why)
+
+    def _resumed(self, event: ev.TradingResumed) -> None:
+        self._halts.pop((event.scope, event.value), None)
+
+    # -- the client's order ----------------------------------------------------------------------------------
+
+    def _new_record(self, event: ev.OrderReceived | ev.OrderDenied, hold_px: int) -> Record:
+        if event.order_id != self._last_order_id + 1:
+            self._wrong(f"order {event.order_id} follows order {self._last_order_id}")
+        self._last_order_id = event.order_id
+        order: Record = {
+            "order_id": event.order_id,
+            "session_id": event.session_id,
+            "account": event.account,
+            "symbol": event.symbol,
+            "side": event.side,
+            "ord_type": event.ord_type,
+            "time_in_force": event.time_in_force,
+            "versions": [
+                {
+                    "cl_ord_id": event.cl_ord_id,
+                    "order_qty": event.order_qty,
+                    "price": event.price,
+                    "hold_px": hold_px,
+                }
+            ],
+            "accepted": False,
+            "ended": "",
+            "cum_qty": 0,
+            "cum_notional": 0,
+            "requests": {},  # the client's ClOrdID -> what is asked, unanswered
+            "routes": {},
+            "overfill_questioned": False,
+            "held_qty": 0,
+            "held_money": 0,
+        }
+        self.orders[event.order_id] = order
+        return order
+
+    def _received(self, event: ev.OrderReceived, _: None) -> None:
+        if (event.session_id, event.cl_ord_id) in self._client_ids:
+            self._wrong(f"a second order of {event.session_id} under ClOrdID {event.cl_ord_id}")
+        order = self._new_record(event, event.hold_px)
+        self._client_ids[event.session_id, event.cl_ord_id] = event.order_id
+        before = self._exposure(order)
+        self._recount(order)
+        self._check_terms(order, event.order_qty, event.price, event.hold_px)
+        self._check_limits(order, before)
+
+    def _denied(self, event: ev.OrderDenied, _: None) -> None:
+        order = self._new_record(event, 0)
+        order["ended"] = OrdStatus.REJECTED
+        self._client_ids.setdefault((event.session_id, event.cl_ord_id), event.order_id)
+
+    def _accepted(self, event: ev.OrderAccepted, order: Record) -> None:
+        if order["accepted"]:
+            self._wrong(f"order {event.order_id} is accepted twice")
+        order["accepted"] = True
+
+    def _ended(self, event: ev.OrderEvent, order: Record) -> None:
+        status = END[type(event)]
+        if order["ended"]:
+            self._wrong(f"order {event.order_id} is ended twice, by {order['ended']} and {status}")
+        if status == OrdStatus.REJECTED and order["cum_qty"]:
+            self._wrong(f"order {event.order_id} is rejected after it executed")
+        order["ended"] = status
+        if isinstance(event, ev.OrderCanceled) and event.cl_ord_id:
+            self._answer(order, event.cl_ord_id, CANCEL)
+
+    def _request(self, event: ev.CancelRequested | ev.ReplaceRequested, order: Record) -> None:
+        key = (event.session_id, event.cl_ord_id)
+        if key in self._client_ids:
+            self._wrong(
+                f"a request of {event.session_id} under ClOrdID {event.cl_ord_id}, which was used before"
+            )
+        self._client_ids[key] = event.order_id
+        if order["ended"]:
+            self._wrong(f"{event.cl_ord_id} asks for something of order {event.order_id}, which has ended")
+        if isinstance(event, ev.CancelRequested):
+            order["requests"][event.cl_ord_id] = {"kind": CANCEL}
+            return
+        order["requests"][event.cl_ord_id] = {
+            "kind": REPLACE,
+            "order_qty": event.order_qty,
+            "price": event.price,
+            "hold_px": event.hold_px,
+        }
+        before = self._exposure(order)
+        self._recount(order)
+        self._check_terms(order, event.order_qty, event.price, event.hold_px)
+        self._check_limits(order, before)
+
+    def _request_denied(self, event: ev.RequestDenied, order: Record) -> None:
+        self._client_ids.setdefault((event.session_id, event.cl_ord_id), event.order_id)
+
+    def _request_rejected(self, event: ev.RequestRejected, order: Record) -> None:
+        self._answer(order, event.cl_ord_id, None)
+
+    def _replaced(self, event: ev.OrderReplaced, order: Record) -> None:
+        request = self._answer(order, event.cl_ord_id, REPLACE)
+        if request is not None:
+            order["versions"].append(
+                {
+                    "cl_ord_id": event.cl_ord_id,
+                    "order_qty": request["order_qty"],
+                    "price": request["price"],
+                    "hold_px": request["hold_px"],
+                }
+            )
+
+    def _answer(self, order: Record, cl_ord_id: str, kind: str | None) -> Record | None:
+        """The open request that is answered, which is then no longer open."""
+        request: Record | None = order["requests"].get(cl_ord_id)
+        if request is None or (kind is not None and request["kind"] != kind):
+            self._wrong(f"order {order['order_id']}: {cl_ord_id!r} is answered but was not asked")
+            return None
+        del order["requests"][cl_ord_id]
+        return request
+
+    # -- routes ----------------------------------------------------------------------------------------------
+
+    def _routed(self, event: ev.OrderRouted, order: Record) -> None:
+        if event.route_id != len(order["routes"]) + 1:
+            self._wrong(
+                f"order {event.order_id}: route {event.route_id} follows {len(order['routes'])} routes"
+            )
+        if event.venue not in self._up:
+            self._wrong(f"order {event.order_id} goes to {event.venue}, which is not logged on")
+        if order["ended"]:
+            self._wrong(f"order {event.order_id} is routed after it ended")
+        self._new_venue_id(event.cl_ord_id)
+        order["routes"][event.route_id] = {
+            "venue": event.venue,
+            "ids": {event.cl_ord_id},
+            "order_qty": event.order_qty,
+            "cum_qty": 0,
+            "ended": False,
+            "requests": {},
+        }
+        routed = sum(r["cum_qty"] if r["ended"] else r["order_qty"] for r in order["routes"].values())
+        if routed > order["versions"][-1]["order_qty"]:
+            self._wrong(
+                f"order {event.order_id}: its routes are for {routed} of {order['versions'][-1]['order_qty']}"
+            )
+
+    def _route_request(self, event: ev.CancelRouted | ev.ReplaceRouted, order: Record) -> None:
+        route = self._route(event, order)
+        if route is None:
+            return
+        self._new_venue_id(event.cl_ord_id)
+        if event.orig_cl_ord_id not in route["ids"]:
+            self._wrong(
+                f"order {event.order_id}: {event.cl_ord_id} names {event.orig_cl_ord_id}, no id of its route"
+            )
+        route["ids"].add(event.cl_ord_id)
+        qty = event.order_qty if isinstance(event, ev.ReplaceRouted) else 0
+        route["requests"][event.cl_ord_id] = qty
+
+    def _new_venue_id(self, cl_ord_id: str) -> None:
+        if cl_ord_id in self._venue_ids:
+            self._wrong(f"our ClOrdID {cl_ord_id} is used twice")
+        self._venue_ids.add(cl_ord_id)
+
+    def _route(self, event: Any, order: Record) -> Record | None:
+        route: Record | None = order["routes"].get(event.route_id)
+        if route is None:
+            self._wrong(f"{type(event).__name__}: order {event.order_id} has no route {event.route_id}")
+        return route
+
+    def _route_ended(self, event: Any, order: Record) -> None:
+        route = self._route(event, order)
+        if route is not None:
+            route["ended"] = True
+            route["requests"].pop(getattr(event, "cl_ord_id", ""), None)
+
+    def _route_replaced(self, event: ev.RouteReplaced, order: Record) -> None:
+        route = self._route(event, order)
+        if route is None:
+            return
+        if event.cl_ord_id not in route["requests"]:
+            self._wrong(
+                f"order {event.order_id}: route request {event.cl_ord_id} is answered but was not asked"
+            )
+            return
+        route["order_qty"] = route["requests"].pop(event.cl_ord_id)
+
+    def _route_request_rejected(self, event: ev.RouteRequestRejected, order: Record) -> None:
+        route = self._route(event, order)
+        if route is not None and route["requests"].pop(event.cl_ord_id, None) is None:
+            self._wrong(
+                f"order {event.order_id}: route request {event.cl_ord_id} is rejected but was not asked"
+            )
+
+    def _filled(self, event: ev.OrderFilled, order: Record) -> None:
+        route = self._route(event, order)
+        if route is None:
+            return
+        key = (route["venue"], event.exec_id)
+        if key in self.executions:
+            self._wrong(f"execution {event.exec_id} of {route['venue']} is booked twice")
+        if event.last_qty <= 0 or not event.exec_id:
+            self._wrong(f"order {event.order_id}: an execution without quantity or id")
+        self.executions[key] = {
+            "order_id": event.order_id,
+            "ids": route["ids"],
+            "symbol": order["symbol"],
+            "side": order["side"],
+            "last_qty": event.last_qty,
+            "last_px": event.last_px,
+        }
+        route["cum_qty"] += event.last_qty
+        order["cum_qty"] += event.last_qty
+        order["cum_notional"] += event.last_qty * event.last_px
+        account = self.accounts[order["account"]]
+        sign = 1 if order["side"] == Side.BUY else -1
+        account["position"][order["symbol"]] += sign * event.last_qty
+        account["spent"][self._currency(order)] += sign * self._worth(order, event.last_px, event.last_qty)
+
+    def _questioned(self, event: ev.ReportQuestioned, order: Record) -> None:
+        if event.reason == "overfill":
+            order["overfill_questioned"] = True
+
+    # -- quantities and money --------------------------------------------------------------------------------
+
+    def _check_quantities(self, event: ev.OrderEvent, order: Record) -> None:
+        """CumQty against what was asked for, after an event that may have changed either."""
+        if not isinstance(event, ev.OrderFilled) or order["overfill_questioned"]:
+            return
+        asked = max(
+            [
+                *(v["order_qty"] for v in order["versions"][-1:]),
+                *(r["order_qty"] for r in order["requests"].values() if r["kind"] == REPLACE),
+            ]
+        )
+        if order["cum_qty"] > asked:
+            text = f"order {order['order_id']}: CumQty {order['cum_qty']} exceeds {asked} and nobody asks why"
+            self._to_be_questioned = (event.order_id, text)
+
+    def leaves_qty(self, order: Record) -> int:
+        """What may still execute."""
+        return 0 if order["ended"] else max(order["versions"][-1]["order_qty"] - order["cum_qty"], 0)
+
+    def status(self, order: Record) -> str:
+        """OrdStatus(39) by FIX's precedence. *Source:* FIX 4.4 volume 4, ExecutionReport."""
+        kinds = {r["kind"] for r in order["requests"].values()}
+        ended, cum_qty = order["ended"], order["cum_qty"]
+        for holds, status in (
+            (CANCEL in kinds, OrdStatus.PENDING_CANCEL),
+            (REPLACE in kinds, OrdStatus.PENDING_REPLACE),
+            (ended == OrdStatus.DONE_FOR_DAY, OrdStatus.DONE_FOR_DAY),
+            (cum_qty >= order["versions"][-1]["order_qty"], OrdStatus.FILLED),
+            (bool(ended), ended),
+            (cum_qty > 0, OrdStatus.PARTIALLY_FILLED),
+            (order["accepted"], OrdStatus.NEW),
+        ):
+            if holds:
+                return str(status)
+        return OrdStatus.PENDING_NEW
+
+    def _must_hold(self, order: Record) -> tuple[int, int]:
+        """(quantity, money) that the order must hold."""
+        if order["ended"]:
+            return 0, 0
+        wanted = [order["versions"][-1], *(r for r in order["requests"].values() if r["kind"] == REPLACE)]
+        open_qty = [max(w["order_qty"] - order["cum_qty"], 0) for w in wanted]
+        money = [self._worth(order, w["hold_px"], qty) for w, qty in zip(wanted, open_qty, strict=True)]
+        return max(open_qty), max(money) if order["side"] == Side.BUY else 0
+
+    def _recount(self, order: Record) -> None:
+        """Move the account's counters to what the order must hold."""
+        qty, money = self._must_hold(order)
+        account = self.accounts.get(order["account"])
+        if account is None:
+            return
+        account["held"][self._currency(order)] += money - order["held_money"]
+        name = "open_buy" if order["side"] == Side.BUY else "open_sell"
+        account[name][order["symbol"]] += qty - order["held_qty"]
+        order["held_qty"], order["held_money"] = qty, money
+
+    def _worth(self, order: Record, px: int, qty: int) -> int:
+        """Money in units of 1e-16 of the instrument's currency."""
+        instrument = self._instruments.get(order["symbol"])
+        return px * qty * (instrument["price_unit"] if instrument is not None else SCALE) // SCALE
+
+    def _currency(self, order: Record) -> str:
+        instrument = self._instruments.get(order["symbol"])
+        return str(instrument["currency"]) if instrument is not None else ""
+
+    # -- limits ----------------------------------------------------------------------------------------------
+
+    def _exposure(self, order: Record) -> tuple[int, int]:
+        """(money used, position reached) of the order's account, in its currency and on its side."""
+        account = self.accounts.get(order["account"])
+        if account is None:
+            return 0, 0
+        currency, symbol = self._currency(order), order["symbol"]
+        used = account["held"][currency] + account["spent"][currency]
+        if order["side"] == Side.BUY:
+            return used, account["position"][symbol] + account["open_buy"][symbol]
+        return used, account["open_sell"][symbol] - account["position"][symbol]
+
+    def _check_terms(self, order: Record, order_qty: int, price: int, hold_px: int) -> None:
+        """That what was taken on may be traded at all, by that session, in that size, at that price."""
+        name = f"order {order['order_id']}"
+        account = self.accounts.get(order["account"])
+        instrument = self._instruments.get(order["symbol"])
+        if account is None or instrument is None:
+            self._wrong(f"{name} is of an unknown account or symbol")
+            return
+        if order["session_id"] not in account["sessions"]:
+            self._wrong(f"{name}: {order['session_id']} may not trade {order['account']}")
+        if order_qty <= 0 or order_qty % instrument["lot_size"]:
+            self._wrong(f"{name}: {order_qty} is not a positive number of lots")
+        if order["ord_type"] == OrdType.LIMIT:
+            tick = next(t for from_px, t in reversed(instrument["ticks"]) if from_px <= price)
+            if price <= 0 or price % tick:
+                self._wrong(f"{name}: {price} is not on a tick")
+        if order_qty > self._firm["max_order_qty"]:
+            self._wrong(f"{name}: {order_qty} is more than the firm allows in one order")
+        most = self._firm["max_order_notional"].get(instrument["currency"], 0) * SCALE
+        if self._worth(order, hold_px, order_qty) > most:
+            self._wrong(f"{name}: its value is more than the firm allows in one order")
+        for scope in (
+            ("all", ""),
+            ("session", order["session_id"]),
+            ("account", order["account"]),
+            ("symbol", order["symbol"]),
+        ):
+            if scope in self._halts:
+                self._wrong(f"{name} was taken while halted by {scope}")
+
+    def _check_limits(self, order: Record, before: tuple[int, int]) -> None:
+        """That it did not take the account beyond its limits, or further beyond."""
+        account = self.accounts.get(order["account"])
+        if account is None:
+            return
+        used, reached = self._exposure(order)
+        limit = account["buying_power"].get(self._currency(order), 0) * SCALE
+        if order["side"] == Side.BUY and used > limit and used > before[0]:
+            self._wrong(
+                f"order {order['order_id']} takes {order['account']} to {used} of {limit} buying power"
+            )
+        if reached > account["position_limit"] and reached > before[1]:
+            self._wrong(f"order {order['order_id']} takes {order['account']} to a position of {reached}")
+
+    # -- comparing -------------------------------------------------------------------------------------------
+
+    def compare(self, state_snapshot_json: bytes) -> list[str]:
+        """Where the engine's state, as it dumps it, differs from what the events say. In words; empty if
+        nowhere."""
+        state = json.loads(state_snapshot_json)
+        differences: list[str] = []
+
+        def same(what: str, theirs: Any, ours: Any) -> None:
+            if theirs != ours:
+                differences.append(f"{what}: the state says {theirs!r}, the events say {ours!r}")
+
+        same("next order id", state["next_order_id"], self._last_order_id + 1)
+        same("sessions up", state["sessions_up"], sorted(self._up))
+        same("reference prices", state["reference_px"], self._reference_px)
+        same("halts", [tuple(h) for h in state["halts"]], sorted((*k, *v) for k, v in self._halts.items()))
+        same("ClOrdIDs", {(s, c): o for s, c, o in state["cl_ord_ids"]}, self._client_ids)
+        executed: dict[str, list[str]] = defaultdict(list)
+        for venue, exec_id in self.executions:
+            executed[venue].append(exec_id)
+        same("executions", state["exec_ids"], {venue: sorted(ids) for venue, ids in executed.items()})
+        for name in COUNTED.values():
+            same(f"count of {name}", state["counts"].get(name, 0), self.counts[name])
+        theirs = {order["order_id"]: order for order in state["orders"]}
+        same("orders", sorted(theirs), sorted(self.orders))
+        for order_id in theirs.keys() & self.orders.keys():
+            self._compare_order(theirs[order_id], self.orders[order_id], same)
+        totals = self._recomputed()
+        for name in state["risk"].keys() | self.accounts.keys():
+            for counter in ("held", "spent", "position", "open_buy", "open_sell"):
+                said = {k: v for k, v in state["risk"].get(name, {}).get(counter, {}).items() if v}
+                same(f"{name} {counter}", said, totals[name, counter])
+        return differences
+
+    def _compare_order(self, theirs: Record, ours: Record, same: Callable[[str, Any, Any], None]) -> None:
+        name = f"order {ours['order_id']}"
+        for key in COMPARED:
+            same(f"{name} {key}", theirs[key], ours[key])
+        versions = [
+            {k: v[k] for k in ("cl_ord_id", "order_qty", "price", "hold_px")} for v in theirs["versions"]
+        ]
+        same(f"{name} versions", versions, ours["versions"])
+        same(f"{name} requests", [r["cl_ord_id"] for r in theirs["requests"]], list(ours["requests"]))
+        working = ours["ended"] or (OrdStatus.NEW if ours["accepted"] else OrdStatus.PENDING_NEW)
+        same(f"{name} working", theirs["working"], working)
+        routes = {r["route_id"]: (r["venue"], r["order_qty"], r["cum_qty"]) for r in theirs["routes"]}
+        same(f"{name} routes", routes,
+             {i: (r["venue"], r["order_qty"], r["cum_qty"]) for i, r in ours["routes"].items()})  # fmt: skip
+
+    def _recomputed(self) -> dict[tuple[str, str], dict[str, int]]:
+        """Every counter of every account again, from the orders alone; zeros left out."""
+        totals: dict[tuple[str, str], dict[str, int]] = defaultdict(lambda: defaultdict(int))
+        for order in self.orders.values():
+            account = order["account"]
+            if account not in self.accounts:
+                continue
+            qty, money = self._must_hold(order)
+            totals[account, "held"][self._currency(order)] += money
+            name = "open_buy" if order["side"] == Side.BUY else "open_sell"
+            totals[account, name][order["symbol"]] += qty
+        for fill in self.executions.values():
+            order = self.orders[fill["order_id"]]
+            sign = 1 if order["side"] == Side.BUY else -1
+            worth = self._worth(order, fill["last_px"], fill["last_qty"])
+            totals[order["account"], "spent"][self._currency(order)] += sign * worth
+            totals[order["account"], "position"][order["symbol"]] += sign * fill["last_qty"]
+        return defaultdict(dict, {key: {k: v for k, v in t.items() if v} for key, t in totals.items()})
+
+    def compare_trades(self, rows: Iterable[Mapping[str, str]], venue: str) -> list[str]:
+        """Where a venue's trade file (see `trade_file`) and the fills in the journal differ. In words."""
+        ours = {exec_id: fill for (at, exec_id), fill in self.executions.items() if at == venue}
+        differences: list[str] = []
+        seen: set[str] = set()
+        for row in rows:
+            exec_id = row["exec_id"]
+            if exec_id in seen:
+                differences.append(f"{exec_id} is twice in the trade file")
+            seen.add(exec_id)
+            fill = ours.get(exec_id)
+            if fill is None:
+                differences.append(
+                    f"{exec_id} of {row['cl_ord_id']} is in the trade file but not in the journal"
+                )
+                continue
+            for name, value in (
+                ("symbol", row["symbol"]),
+                ("side", row["side"]),
+                ("last_qty", parse_scaled(row["last_qty"])),
+                ("last_px", parse_scaled(row["last_px"])),
+            ):
+                if fill[name] != value:
+                    differences.append(
+                        f"{exec_id} {name}: the trade file says {value}, the journal {fill[name]}"
+                    )
+            if row["cl_ord_id"] not in fill["ids"]:
+                differences.append(f"{exec_id} is of {row['cl_ord_id']}, which is not an id of its route")
+        differences += [f"{i} is in the journal but not in the trade file" for i in ours if i not in seen]
+        return differences
+
+
+_OTHER: Final[dict[type, Callable[[Auditor, Any], None]]] = {
+    ev.EngineStarted: Auditor._started,
+    ev.InstrumentDefined: Auditor._instrument,
+    ev.AccountDefined: Auditor._account,
+    ev.FirmDefined: Auditor._firm_defined,
+    ev.SessionLoggedOn: Auditor._logged_on,
+    ev.SessionLoggedOut: Auditor._logged_out,
+    ev.ReferencePriceChanged: Auditor._price,
+    ev.TradingHalted: Auditor._halted,
+    ev.TradingResumed: Auditor._resumed,
+}
+
+_ORDER: Final[dict[type, Callable[[Auditor, Any, Any], None]]] = {
+    ev.OrderReceived: Auditor._received,
+    ev.OrderDenied: Auditor._denied,
+    ev.OrderAccepted: Auditor._accepted,
+    ev.OrderRejected: Auditor._ended,
+    ev.OrderCanceled: Auditor._ended,
+    ev.OrderExpired: Auditor._ended,
+    ev.OrderDoneForDay: Auditor._ended,
+    ev.CancelRequested: Auditor._request,
+    ev.ReplaceRequested: Auditor._request,
+    ev.RequestDenied: Auditor._request_denied,
+    ev.RequestRejected: Auditor._request_rejected,
+    ev.OrderReplaced: Auditor._replaced,
+    ev.OrderFilled: Auditor._filled,
+    ev.OrderRouted: Auditor._routed,
+    ev.CancelRouted: Auditor._route_request,
+    ev.ReplaceRouted: Auditor._route_request,
+    ev.RouteRejected: Auditor._route_ended,
+    ev.RouteCanceled: Auditor._route_ended,
+    ev.RouteExpired: Auditor._route_ended,
+    ev.RouteReplaced: Auditor._route_replaced,
+    ev.RouteRequestRejected: Auditor._route_request_rejected,
+    ev.ReportQuestioned: Auditor._questioned,
+}

@@ -1,0 +1,217 @@
+"""The journal's schema: the bytes of every event type, as they will be read for years."""
+
+import typing
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from oms.core import events as ev
+from oms.core.types import Px, Qty
+from tests.core.examples import EXAMPLES
+
+GOLDEN = {
+    # event type               header and tag, then the fields in order
+    "EngineStarted":           "950101a3302e3104a165",
+    "InstrumentDefined":       "9b0201a153a4584e5953a3555344a149a16e05929200069207080902",
+    "AccountDefined":          "970301a141a16e92a173a1749192a3555344cf7fffffffffffffff05",
+    "FirmDefined":             "970401059292a35553440692a34742500708a1769192a4584c4f4ea177",
+    "AllocationGroupDefined":  "940501a1419292a1420592a14306",
+    "MessageIn":               "950a01a17305aa33353d440131313d4101",
+    "MessageOut":              "960b01a1730506a533353d3801",
+    "SessionMoved":            "950c01a1730506",
+    "SessionReset":            "930d01a173",
+    "CommandTaken":            "940e01a574696d6572a27b7d",
+    "SessionLoggedOn":         "930f01a173",
+    "SessionLoggedOut":        "931001a173",
+    "ReferencePriceChanged":   "951101a153fba176",
+    "TradingHalted":           "961201a76163636f756e74a141a177a179",
+    "TradingResumed":          "961301a76163636f756e74a141a177a179",
+    "OrderReceived":           "9d140102a173a163a141a153a13105a13206a13007",
+    "OrderDenied":             "9f150102a173a163a141a153a13105a13206a130a17207a174",
+    "OrderAccepted":           "93160102",
+    "OrderRejected":           "9517010205a174",
+    "OrderFilled":             "9818cf18ea64683115dd150201a178cf7fffffffffffffffd3800000000000000106",
+    "CancelRequested":         "96190102a173a163a16f",
+    "ReplaceRequested":        "991a0102a173a163a16f050607",
+    "RequestDenied":           "9a1b0102a173a163a16fa13105a172a174",
+    "RequestRejected":         "981c0102a163a16fa13205a174",
+    "OrderCanceled":           "951d0102a163a174",
+    "OrderReplaced":           "941e0102a163",
+    "OrderExpired":            "941f0102a174",
+    "OrderDoneForDay":         "94200102a174",
+    "StatusRequested":         "98210102a173a163a169a153a131",
+    "OrderRouted":             "9828010203a176a1630506",
+    "RouteAccepted":           "9529010203a156",
+    "RouteRejected":           "962a01020305a174",
+    "CancelRouted":            "972b010203a163a16fa172",
+    "ReplaceRouted":           "992c010203a163a16fa1720506",
+    "RouteCanceled":           "962d010203a163a174",
+    "RouteReplaced":           "962e010203a163a156",
+    "RouteRequestRejected":    "972f010203a16305a174",
+    "RouteExpired":            "9630010203c3a174",
+    "StatusAsked":             "9531010203a163",
+    "ReportQuestioned":        "97320102a173a172a178a174",
+}  # fmt: skip
+"""Never change a line. Where a field is appended, its line moves to FORMERLY and the new bytes stand here."""
+
+FORMERLY: tuple[tuple[str, ev.Event], ...] = ()
+"""Lines of older versions, with the event that they must still be read as: the new fields have their defaults."""
+
+BY_NAME = {type(event).__name__: event for event in EXAMPLES}
+
+
+def event_classes() -> Iterator[type[ev.Event]]:
+    """Every class of the module that has a tag of its own."""
+    waiting: list[type[ev.Event]] = [ev.Event]
+    while waiting:
+        kind = waiting.pop()
+        waiting += kind.__subclasses__()
+        if kind.__module__ == ev.__name__ and kind not in (ev.Event, ev.OrderEvent):
+            yield kind
+
+
+CLASSES = sorted(event_classes(), key=lambda kind: kind.__struct_config__.tag)
+
+
+# -- the schema ------------------------------------------------------------------------------------------------------
+
+
+def test_every_event_class_can_be_decoded() -> None:
+    assert set(CLASSES) == set(typing.get_args(ev.AnyEvent))
+
+
+def test_tags_are_unique_numbers() -> None:
+    tags = [kind.__struct_config__.tag for kind in CLASSES]
+    assert all(isinstance(tag, int) for tag in tags)
+    assert len(set(tags)) == len(tags)
+
+
+def test_every_event_class_has_an_example_and_golden_bytes() -> None:
+    assert [type(event) for event in EXAMPLES] == CLASSES
+    assert list(GOLDEN) == [kind.__name__ for kind in CLASSES]
+
+
+def test_examples_differ_in_neighbouring_fields() -> None:
+    """Otherwise two fields could change places unnoticed."""
+    for event in EXAMPLES:
+        values = [getattr(event, name) for name in event.__struct_fields__]
+        assert all(a != b or type(a) is not type(b) for a, b in zip(values, values[1:], strict=False)), event
+
+
+def leaves(kind: Any) -> Iterator[Any]:
+    """The scalar types that a field is made of."""
+    kind = getattr(kind, "__supertype__", kind)
+    inner = [arg for arg in typing.get_args(kind) if arg is not ...]
+    if not inner:
+        yield kind
+    for arg in inner:
+        yield from leaves(arg)
+
+
+@pytest.mark.parametrize("kind", CLASSES, ids=lambda kind: kind.__name__)
+def test_fields_are_ints_texts_and_flags_never_floats(kind: type[ev.Event]) -> None:
+    for name, hint in typing.get_type_hints(kind).items():
+        assert set(leaves(hint)) <= {int, str, bool}, name
+
+
+@pytest.mark.parametrize("kind", CLASSES, ids=lambda kind: kind.__name__)
+def test_every_event_starts_with_its_time_and_an_order_event_goes_on_with_its_order(kind: type[ev.Event]) -> None:
+    about_order = issubclass(kind, ev.OrderEvent)
+    assert kind.__struct_fields__[: 2 if about_order else 1] == (("at_ns", "order_id") if about_order else ("at_ns",))
+    assert ev.order_id_of(BY_NAME[kind.__name__]) == (2 if about_order else 0)
+
+
+@pytest.mark.parametrize("kind", CLASSES, ids=lambda kind: kind.__name__)
+def test_events_cannot_be_changed(kind: type[ev.Event]) -> None:
+    with pytest.raises(AttributeError):
+        BY_NAME[kind.__name__].at_ns = 5  # type: ignore[misc]
+
+
+# -- the bytes -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", GOLDEN)
+def test_golden_bytes_are_written(name: str) -> None:
+    assert ev.encode(BY_NAME[name]).hex() == GOLDEN[name]
+
+
+@pytest.mark.parametrize("name", GOLDEN)
+def test_golden_bytes_are_read(name: str) -> None:
+    assert ev.decode(bytes.fromhex(GOLDEN[name])) == BY_NAME[name]
+
+
+def test_bytes_of_older_versions_are_read() -> None:
+    for line, event in FORMERLY:
+        assert ev.decode(bytes.fromhex(line)) == event
+
+
+@pytest.mark.parametrize("kind", CLASSES, ids=lambda kind: kind.__name__)
+def test_an_appended_field_with_a_default_keeps_old_bytes_readable(kind: type[ev.Event]) -> None:
+    old = bytes.fromhex(GOLDEN[kind.__name__])
+    tag = kind.__struct_config__.tag
+    longer = msgspec.defstruct(
+        kind.__name__, [("appended", str, "default")], bases=(kind,), frozen=True, array_like=True, tag=tag
+    )
+    read = msgspec.msgpack.decode(old, type=longer)
+    assert [getattr(read, n) for n in kind.__struct_fields__] == [
+        getattr(BY_NAME[kind.__name__], n) for n in kind.__struct_fields__
+    ]
+    assert read.appended == "default"
+
+
+@pytest.mark.parametrize("name", [name for name in GOLDEN if name != "OrderDenied"])
+def test_a_field_of_a_newer_version_is_passed_over(name: str) -> None:
+    """An older reader beside a newer engine. OrderDenied has 15 elements: one more takes a longer header."""
+    old = bytes.fromhex(GOLDEN[name])
+    newer = bytes([old[0] + 1]) + old[1:] + msgspec.msgpack.encode("new")
+    assert ev.decode(newer) == BY_NAME[name]
+
+
+DAMAGED = (
+    # bytes                     what they are
+    ("93630102",               "a tag that is not known"),
+    ("92160102"[:4],           "an array that ends early"),
+    ("921601",                 "a required field is missing"),
+    ("9316a13102",             "text where a number belongs"),
+    ("931601cb3ff0000000000000", "a float where a number belongs"),
+    ("80",                     "a map"),
+    ("",                       "nothing"),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(("line", "what"), DAMAGED, ids=[what for _, what in DAMAGED])
+def test_what_is_no_event_is_refused(line: str, what: str) -> None:
+    with pytest.raises(msgspec.DecodeError):
+        ev.decode(bytes.fromhex(line))
+
+
+# -- round trips -----------------------------------------------------------------------------------------------------
+
+SCALARS = {int: st.integers(-(2**63), 2**63 - 1), str: st.text(max_size=8), bool: st.booleans()}
+
+
+def strategy_of(hint: Any) -> st.SearchStrategy[Any]:
+    hint = {Px: int, Qty: int}.get(hint, hint)
+    if hint in SCALARS:
+        return SCALARS[hint]
+    inner = typing.get_args(hint)
+    if inner[-1] is ...:
+        return st.lists(strategy_of(inner[0]), max_size=3).map(tuple)
+    return st.tuples(*(strategy_of(arg) for arg in inner))
+
+
+any_event = st.one_of(
+    [
+        st.builds(kind, **{name: strategy_of(hint) for name, hint in typing.get_type_hints(kind).items()})
+        for kind in CLASSES
+    ]
+)
+
+
+@given(any_event)
+def test_every_event_comes_back_from_its_bytes(event: ev.Event) -> None:
+    assert ev.decode(ev.encode(event)) == event

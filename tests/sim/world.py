@@ -1,0 +1,492 @@
+"""A small random world around the pure core: clients that ask, a venue that reports, nothing in between.
+
+Commands go straight into `engine.decide`, its events into `State.apply`; the auditor and a client's view of
+the rendered reports watch every step. The venue is a model of one, in plain dicts: it learns of routes from
+the events, keeps its reports in a queue, and delivers them when it pleases, in the order of its session, some
+of them twice. What it may do that a sound venue never does (an overfill, a reject after an acknowledgement)
+is kept rare and can be switched off.
+
+One seed gives one history. `history` holds every command, so that a failure can be read.
+"""
+
+import random
+from collections.abc import Callable
+from typing import Any
+
+from oms.core import commands as cmd
+from oms.core import events as ev
+from oms.core.engine import decide
+from oms.core.state import State
+from oms.core.types import SCALE, ExecType, OrdStatus, OrdType, Px, Qty, Side, TimeInForce
+from oms.fix.encode import render
+from oms.fix.wire import fields
+from oms.sim.auditor import Auditor
+from oms.sim.client_view import ClientView
+
+VENUE = "SIM"
+KNOWN = True
+CLIENTS = ("CLIENT1", "CLIENT2")
+SYMBOLS = ("AAA", "BBB", "PENCE")
+REFERENCE = 100 * SCALE
+EXEC_TYPES = [v for k, v in vars(ExecType).items() if k.isupper()]
+ORD_STATUSES = [v for k, v in vars(OrdStatus).items() if k.isupper()]
+START_NS = 1_790_000_000_000_000_000
+
+
+def definitions() -> list[ev.Event]:
+    """Reference data: three instruments (one quoted in hundredths), two accounts (one with small limits)."""
+    ticks = ((Px(0), Px(SCALE // 100)), (Px(50 * SCALE), Px(SCALE // 10)))
+    return [
+        ev.EngineStarted(START_NS, "test", 1, "E1"),
+        *(
+            ev.InstrumentDefined(
+                START_NS,
+                symbol,
+                "XTST",
+                "EUR" if symbol != "PENCE" else "GBP",
+                "",
+                symbol,
+                Qty(10 * SCALE if symbol == "BBB" else SCALE),
+                ticks,
+                Px(SCALE // 100 if symbol == "PENCE" else SCALE),
+                2,
+            )
+            for symbol in SYMBOLS
+        ),
+        ev.AccountDefined(
+            START_NS,
+            "BIG",
+            "",
+            CLIENTS,
+            (("EUR", 10_000_000 * SCALE), ("GBP", 10_000_000 * SCALE)),
+            Qty(100_000 * SCALE),
+        ),
+        ev.AccountDefined(START_NS, "SMALL", "", CLIENTS[1:], (("EUR", 60_000 * SCALE),), Qty(600 * SCALE)),
+        ev.FirmDefined(
+            START_NS,
+            Qty(10_000 * SCALE),
+            (("EUR", 500_000 * SCALE), ("GBP", 500_000 * SCALE)),
+            1_000,
+            VENUE,
+            (),
+        ),
+        *(ev.ReferencePriceChanged(START_NS, symbol, Px(REFERENCE), VENUE) for symbol in SYMBOLS),
+    ]
+
+
+class World:
+    """One history. `step` does one random thing; `problems` says what went wrong, in words."""
+
+    def __init__(self, seed: int, *, sound_venue: bool = True) -> None:
+        self.rng = random.Random(seed)
+        self.sound_venue = sound_venue
+        self.state = State()
+        self.auditor = Auditor()
+        self.views = {client: ClientView() for client in CLIENTS}
+        self.now_ns = START_NS
+        self.journal: list[ev.Event] = []
+        self.history: list[str] = []
+        self.delivered: list[cmd.Command] = []
+        self.duplicates_without_effect = 0
+        self.routes: dict[str, dict[str, Any]] = {}  # the venue's: any ClOrdID of ours -> its order
+        self.queue: list[cmd.Command] = []
+        self.next_id = self.next_exec = 1
+        for event in definitions():
+            self._happened(event)
+        for session in (*CLIENTS, VENUE):
+            self.do(cmd.LogOn(session))
+
+    # -- the core --------------------------------------------------------------------------------------------
+
+    def do(self, command: cmd.Command) -> list[ev.Event]:
+        """Decide, apply, and have everything watched."""
+        self.now_ns += self.rng.randint(1, 1_000_000)
+        self.history.append(repr(command))
+        self._note_sent(command)
+        events = decide(self.state, command, self.now_ns)
+        for event in events:
+            self._happened(event)
+        return events
+
+    def _happened(self, event: ev.Event) -> None:
+        self.journal.append(event)
+        self.history.append(f"    {event!r}")
+        self.state.apply(event)
+        self.auditor.feed(event)
+        message = render(event, len(self.journal), self.state)
+        if message is None:
+            return
+        session, text = message
+        if session in self.views:
+            self.views[session].received(fields(text))
+        else:
+            self._at_venue(event)
+
+    def problems(self) -> list[str]:
+        """What the auditor and the clients found. An overfill is no fault of ours: what follows from it is
+        left out."""
+        found = list(self.auditor.violations)
+        overfilled = any(order["overfill_questioned"] for order in self.auditor.orders.values())
+        for client, view in self.views.items():
+            found += [f"{client}: {v}" for v in view.violations if not ((overfilled or KNOWN) and "> OrderQty" in v)]
+        return found
+
+    def check_state(self) -> list[str]:
+        """The state against the events, against its own snapshot, and its books against its orders."""
+        dump = self.state.dump()
+        found = self.auditor.compare(dump)
+        loaded = State.load(dump)
+        if loaded.dump() != dump:
+            found.append("a loaded snapshot dumps differently")
+        replayed = State()
+        for event in self.journal:
+            replayed.apply(ev.decode(ev.encode(event)))
+        if replayed.dump() != dump:
+            found.append("the journal folds to another state")
+        for symbol in SYMBOLS:
+            book, again = self.state.books.get(symbol), loaded.books.get(symbol)
+            if book is not None:
+                book.check()
+            for side in (Side.BUY, Side.SELL):
+                live = [(r.id, r.price, r.qty) for r in book.orders(side)] if book is not None else []
+                back = [(r.id, r.price, r.qty) for r in again.orders(side)] if again is not None else []
+                if live != back:
+                    found.append(f"book of {symbol} after a snapshot: {live} became {back}")
+                want = sorted(
+                    o["order_id"]
+                    for o in self.auditor.orders.values()
+                    if (o["symbol"], o["side"]) == (symbol, side)
+                    and o["versions"][-1]["price"]
+                    and self.auditor.leaves_qty(o)
+                )
+                if sorted(id for id, _, _ in live) != want:
+                    found.append(f"book of {symbol}: {sorted(id for id, _, _ in live)} rest, {want} are open")
+        return found
+
+    # -- random steps ----------------------------------------------------------------------------------------
+
+    def step(self) -> None:
+        """One random thing."""
+        actions: list[tuple[int, Callable[[], None]]] = [
+            (20, self.new_order),
+            (9, self.cancel),
+            (9, self.replace),
+            (2, self.ask_status),
+            (30, self.venue_acts),
+            (45, self.deliver),
+            (8, self.deliver_again),
+            (1, self.prices_move),
+            (1, self.session_drops),
+            (1, self.halt_or_resume),
+        ]
+        weights, calls = zip(*actions, strict=True)
+        self.rng.choices(calls, weights)[0]()
+
+    def settle(self) -> None:
+        """Deliver all that is queued, with the venue up."""
+        if VENUE not in self.state.sessions_up:
+            self.do(cmd.LogOn(VENUE))
+        for _ in range(10_000):
+            waiting = [r for r in self._venue_orders() if r["unanswered"]]
+            unknown = [r for r in self._venue_orders() if not r["told_new"] and not r["status"]]
+            if unknown:
+                self._acknowledge(unknown[0])
+            elif waiting:
+                self._answer(self.rng.choice(waiting))
+            elif not self.queue:
+                return
+            while self.queue:
+                self.deliver()
+        raise AssertionError("the venue does not come to an end")
+
+    # -- clients ---------------------------------------------------------------------------------------------
+
+    def _new_id(self) -> str:
+        self.next_id += 1
+        return f"C{self.next_id}"
+
+    def _used_id(self, client: str) -> str:
+        used = [c for (session, c) in self.state.cl_ord_ids if session == client]
+        return self.rng.choice(used) if used else "nothing"
+
+    def new_order(self) -> None:
+        rng = self.rng
+        client = rng.choice(CLIENTS)
+        symbol = rng.choice(SYMBOLS)
+        ord_type = rng.choice((OrdType.LIMIT,) * 5 + (OrdType.MARKET,))
+        qty = rng.choice((10, 20, 50, 100, 500, 1_000)) * SCALE
+        price = REFERENCE + rng.randint(-5, 5) * SCALE // 10
+        account = rng.choice(("BIG", "BIG", "SMALL"))
+        cl_ord_id = self._new_id()
+        wrong = rng.randint(0, 30)
+        if wrong == 0:
+            symbol = "NONE"
+        elif wrong == 1:
+            qty = rng.choice((0, SCALE // 2, 1_000_000 * SCALE))
+        elif wrong == 2:
+            price = rng.choice((0, REFERENCE + 1, 5 * REFERENCE))
+        elif wrong == 3:
+            account = "NONE"
+        elif wrong == 4:
+            cl_ord_id = self._used_id(client)
+        self.do(
+            cmd.NewOrder(
+                client,
+                cl_ord_id,
+                account,
+                symbol,
+                rng.choice((Side.BUY, Side.SELL)),
+                Qty(qty),
+                ord_type,
+                Px(price if ord_type == OrdType.LIMIT else 0),
+                rng.choice((TimeInForce.DAY, TimeInForce.DAY, TimeInForce.IOC, TimeInForce.FOK)),
+            )
+        )
+
+    def _some_order(self) -> tuple[str, str, str, str, dict[str, Any]]:
+        """(client, ClOrdID, symbol, side, the auditor's record) of an order, mostly of a live one by its
+        right id."""
+        rng = self.rng
+        orders = [o for o in self.auditor.orders.values() if o["symbol"] in SYMBOLS]
+        live = [o for o in orders if not o["ended"]]
+        order = rng.choice(live or orders) if rng.random() < 0.9 else rng.choice(orders)
+        ids = [order["versions"][-1]["cl_ord_id"]] * 6 + list(order["requests"]) * 2
+        ids += [v["cl_ord_id"] for v in order["versions"]]
+        client = order["session_id"]
+        cl_ord_id = rng.choice(ids) if rng.random() < 0.95 else self._used_id(client)
+        return client, cl_ord_id, order["symbol"], order["side"], order
+
+    def cancel(self) -> None:
+        if not any(o["symbol"] in SYMBOLS for o in self.auditor.orders.values()):
+            return
+        client, orig, symbol, side, _ = self._some_order()
+        cl_ord_id = self._new_id() if self.rng.random() < 0.97 else self._used_id(client)
+        self.do(cmd.CancelOrder(client, cl_ord_id, orig, symbol, side))
+
+    def replace(self) -> None:
+        if not any(o["symbol"] in SYMBOLS for o in self.auditor.orders.values()):
+            return
+        rng = self.rng
+        client, orig, symbol, side, order = self._some_order()
+        version = order["versions"][-1]
+        cl_ord_id = self._new_id() if rng.random() < 0.97 else self._used_id(client)
+        qty = max(version["order_qty"] + rng.choice((-50, -20, -10, 0, 10, 20, 50, 500)) * SCALE, 10 * SCALE)
+        price = version["price"]
+        if price:
+            price += rng.choice((0, 0, 1, -1)) * SCALE // 10
+        ord_type = order["ord_type"]
+        if rng.random() < 0.03:
+            ord_type = OrdType.MARKET if ord_type == OrdType.LIMIT else OrdType.LIMIT
+        self.do(cmd.ReplaceOrder(client, cl_ord_id, orig, symbol, side, Qty(qty), ord_type, Px(price)))
+
+    def ask_status(self) -> None:
+        client = self.rng.choice(CLIENTS)
+        self.do(cmd.RequestStatus(client, self._used_id(client), "AAA", Side.BUY, "Q"))
+
+    def _note_sent(self, command: cmd.Command) -> None:
+        """Tell the client's view what the client sent."""
+        if isinstance(command, cmd.NewOrder):
+            self.views[command.session_id].sent_new(
+                command.cl_ord_id,
+                self.now_ns,
+                account=command.account,
+                symbol=command.symbol,
+                side=command.side,
+                order_qty=command.order_qty,
+                ord_type=command.ord_type,
+                price=command.price,
+                time_in_force=command.time_in_force,
+            )
+        elif isinstance(command, (cmd.CancelOrder, cmd.ReplaceOrder)):
+            view = self.views[command.session_id]
+            if command.cl_ord_id not in view.by_id:
+                kind = "cancel" if isinstance(command, cmd.CancelOrder) else "replace"
+                view.sent_request(command.cl_ord_id, command.orig_cl_ord_id, kind, self.now_ns)
+
+    # -- the venue -------------------------------------------------------------------------------------------
+
+    def _venue_orders(self) -> list[dict[str, Any]]:
+        return list({id(r): r for r in self.routes.values()}.values())
+
+    def _at_venue(self, event: ev.Event) -> None:
+        """A message of ours reaches the venue."""
+        if isinstance(event, ev.OrderRouted):
+            self.routes[event.cl_ord_id] = {
+                "id": event.cl_ord_id,
+                "qty": event.order_qty,
+                "cum": 0,
+                "status": "",
+                "known": {event.cl_ord_id},
+                "unanswered": [],
+                "told_new": False,
+            }
+        elif isinstance(event, (ev.CancelRouted, ev.ReplaceRouted)):
+            order = self.routes.get(event.orig_cl_ord_id)
+            if order is None:
+                raise AssertionError(f"{event} names an id that the venue never saw")
+            qty = event.order_qty if isinstance(event, ev.ReplaceRouted) else None
+            self.routes[event.cl_ord_id] = order
+            order["unanswered"].append((event.cl_ord_id, event.orig_cl_ord_id, qty))
+        elif isinstance(event, ev.StatusAsked):
+            self._report_status(self.routes[event.cl_ord_id], event.cl_ord_id)
+
+    def _report(self, order: dict[str, Any], exec_type: str, **more: Any) -> None:
+        """Put a report about an order into the queue, in the order of the session."""
+        status = order["status"] or OrdStatus.NEW
+        self.next_exec += 1
+        report = {
+            "venue": VENUE,
+            "cl_ord_id": order["id"],
+            "exec_type": exec_type,
+            "ord_status": status,
+            "exec_id": f"X{self.next_exec}",
+            "venue_order_id": "V",
+            "order_qty": order["qty"],
+            "cum_qty": order["cum"],
+        }
+        self.queue.append(cmd.VenueReport(**{**report, **more}))
+
+    def _report_status(self, order: dict[str, Any], cl_ord_id: str) -> None:
+        known = cl_ord_id in order["known"] and order["status"] != OrdStatus.REJECTED
+        status = (order["status"] or OrdStatus.NEW) if known else OrdStatus.REJECTED
+        for unanswered, _, qty in order["unanswered"]:
+            if unanswered == cl_ord_id:
+                status = OrdStatus.PENDING_CANCEL if qty is None else OrdStatus.PENDING_REPLACE
+        self._report(order, ExecType.ORDER_STATUS, cl_ord_id=cl_ord_id, ord_status=status, exec_id="0")
+
+    def venue_acts(self) -> None:
+        """Something happens at the venue: a fill, an answer, an end."""
+        orders = self._venue_orders()
+        if not orders:
+            return
+        rng = self.rng
+        order = rng.choice(orders[-12:])
+        live = order["status"] in ("", OrdStatus.NEW, OrdStatus.PARTIALLY_FILLED)
+        if not self.sound_venue and rng.random() < 0.03:
+            self._misbehave(order)
+        elif order["unanswered"] and rng.random() < 0.5:
+            self._answer(order)
+        elif live and not order["told_new"] and rng.random() < 0.7:
+            self._acknowledge(order)
+        elif live and rng.random() < 0.75:
+            self._fill(order)
+        elif live and rng.random() < 0.3:
+            self._end(order)
+
+    def _acknowledge(self, order: dict[str, Any]) -> None:
+        if not order["cum"] and self.rng.random() < 0.1:
+            order["status"] = OrdStatus.REJECTED
+            order["told_new"] = True
+            self._report(order, ExecType.REJECTED, ord_rej_reason=99, text="no")
+            return
+        order["told_new"] = True
+        order["status"] = order["status"] or OrdStatus.NEW
+        self._report(order, ExecType.NEW)
+
+    def _fill(self, order: dict[str, Any]) -> None:
+        open_qty = order["qty"] - order["cum"]
+        if open_qty <= 0:
+            return
+        qty = open_qty if self.rng.random() < 0.4 else max(open_qty // 20 * self.rng.randint(1, 19), 1)
+        order["cum"] += qty
+        order["status"] = OrdStatus.FILLED if order["cum"] == order["qty"] else OrdStatus.PARTIALLY_FILLED
+        self._report(
+            order,
+            ExecType.TRADE,
+            last_qty=Qty(qty),
+            last_px=Px(REFERENCE + self.rng.randint(-3, 3) * SCALE // 10),
+            transact_time_ns=self.now_ns,
+        )
+
+    def _end(self, order: dict[str, Any]) -> None:
+        exec_type = self.rng.choice((ExecType.CANCELED, ExecType.EXPIRED, ExecType.DONE_FOR_DAY))
+        order["status"] = exec_type
+        self._report(order, exec_type, text="the venue ends it")
+
+    def _answer(self, order: dict[str, Any]) -> None:
+        """The oldest unanswered request is accepted or refused."""
+        cl_ord_id, orig, qty = order["unanswered"].pop(0)
+        live = order["status"] in ("", OrdStatus.NEW, OrdStatus.PARTIALLY_FILLED)
+        grows = qty is not None and order["status"] == OrdStatus.FILLED and qty > order["cum"]
+        if not (live or grows) or orig not in order["known"] or self.rng.random() < 0.2:
+            self.queue.append(
+                cmd.VenueCancelReject(VENUE, cl_ord_id, orig, order["status"] or OrdStatus.NEW, 0, "no")
+            )
+            return
+        order["known"].add(cl_ord_id)
+        before, order["id"] = order["id"], cl_ord_id
+        if qty is None:
+            order["status"] = OrdStatus.CANCELED
+            self._report(order, ExecType.CANCELED, orig_cl_ord_id=before)
+            return
+        order["qty"] = max(qty, order["cum"])
+        if order["cum"]:
+            order["status"] = OrdStatus.FILLED if order["cum"] == order["qty"] else OrdStatus.PARTIALLY_FILLED
+        self._report(order, ExecType.REPLACED, orig_cl_ord_id=before)
+
+    def _misbehave(self, order: dict[str, Any]) -> None:
+        """What no sound venue does, and some do."""
+        what = self.rng.randint(0, 8)
+        if what == 0:
+            order["cum"] += 10 * order["qty"]
+            self._report(order, ExecType.TRADE, last_qty=Qty(10 * order["qty"]), last_px=Px(REFERENCE))
+        elif what == 1:
+            self._report(order, ExecType.TRADE, last_qty=Qty(10 * SCALE), last_px=Px(REFERENCE))
+            order["cum"] += 10 * SCALE
+        elif what == 2:
+            self._report(order, ExecType.REJECTED, text="changed its mind")
+            order["status"] = OrdStatus.REJECTED
+        elif what == 3:
+            self._report(order, ExecType.NEW, cl_ord_id="never heard of")
+        elif what == 4:
+            self._report(order, ExecType.TRADE, last_qty=Qty(0), last_px=Px(REFERENCE))
+        elif what == 5:
+            self.queue.append(
+                cmd.VenueCancelReject(VENUE, self.rng.choice(sorted(self.routes)), "", OrdStatus.NEW, 1, "no")
+            )
+        elif what == 6:
+            self.queue.append(cmd.VenueRefusal(VENUE, "D", self.rng.choice(sorted(self.routes)), "garbled"))
+        else:
+            self._report(
+                order,
+                self.rng.choice(EXEC_TYPES),
+                cl_ord_id=self.rng.choice(sorted(self.routes)),
+                ord_status=self.rng.choice(ORD_STATUSES),
+                last_qty=Qty(SCALE),
+                last_px=Px(REFERENCE),
+            )
+
+    # -- the session -----------------------------------------------------------------------------------------
+
+    def deliver(self) -> None:
+        """The oldest report arrives, if the session is up."""
+        if self.queue and VENUE in self.state.sessions_up:
+            report = self.queue.pop(0)
+            self.do(report)
+            self.delivered.append(report)
+
+    def deliver_again(self) -> None:
+        """A report that came before comes again: whatever it was, it changes nothing."""
+        again = [r for r in self.delivered[-60:] if getattr(r, "exec_type", "") != ExecType.ORDER_STATUS]
+        if not again:
+            return
+        report = self.rng.choice(again)
+        events = self.do(report)
+        if not self.sound_venue or KNOWN:
+            events = [e for e in events if not isinstance(e, ev.ReportQuestioned)]
+        if events:
+            raise AssertionError(f"the second {report} led to {events}")
+        self.duplicates_without_effect += 1
+
+    def session_drops(self) -> None:
+        """The venue's session goes down or comes up; then it is asked about what is in doubt."""
+        self.do(cmd.LogOut(VENUE) if VENUE in self.state.sessions_up else cmd.LogOn(VENUE))
+
+    def prices_move(self) -> None:
+        px = REFERENCE + self.rng.randint(-10, 10) * SCALE // 10
+        self.do(cmd.PublishPrice(self.rng.choice(SYMBOLS), Px(px), VENUE))
+
+    def halt_or_resume(self) -> None:
+        scope = self.rng.choice((("all", ""), ("symbol", "AAA"), ("account", "BIG"), ("venue", VENUE)))
+        kind = cmd.Resume if scope in self.state.halts else cmd.Halt
+        self.do(kind(*scope, "ops", "test"))

@@ -1,0 +1,243 @@
+"""The engine as a process of its own, with a configuration of its own, to be killed, stopped and started again."""
+
+import json
+import os
+import random
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[2]
+
+START_S = 30.0
+
+SYMBOLS = [f"T{n:03d}" for n in range(1, 81)]
+"""Made-up instruments of a made-up market place: a test may have one to itself."""
+
+LOTTED = "LOT100"
+"""An instrument in lots of 100."""
+
+_INSTRUMENTS = "symbol,market,currency,isin,name,tick_table,lot_size\n" + "".join(
+    f"{symbol},XNAS,USD,US0000000000,Test {symbol},CENT,{100 if symbol == LOTTED else 1}\n" for symbol in (*SYMBOLS, LOTTED)
+)
+
+_TICKS = """
+[[tick_table]]
+name = "CENT"
+source = "made up"
+rows = [["0", "0.01"]]
+"""
+
+_ACCOUNTS = """
+[firm]
+max_order_qty = "200000"
+
+[firm.max_order_notional]
+USD = "1000000"
+
+[[account]]
+id = "MAIN1"
+name = "Client one"
+clients = ["CLIENT1"]
+position_limit = "100000000"
+[account.buying_power]
+USD = "10000000000"
+
+[[account]]
+id = "MAIN2"
+name = "Client two"
+clients = ["CLIENT2"]
+position_limit = "100000000"
+[account.buying_power]
+USD = "10000000000"
+
+[[account]]
+id = "POOR"
+name = "Little money"
+clients = ["CLIENT1"]
+position_limit = "100000000"
+[account.buying_power]
+USD = "1000"
+
+[[account]]
+id = "NARROW"
+name = "Small positions"
+clients = ["CLIENT1"]
+position_limit = "50"
+[account.buying_power]
+USD = "10000000000"
+"""
+
+_CLIENTS = """
+[DEFAULT]
+BeginString=FIX.4.4
+SenderCompID=OMS
+DataDictionary=FIX44.xml
+HeartBtInt=30
+
+[SESSION]
+TargetCompID=CLIENT1
+
+[SESSION]
+TargetCompID=CLIENT2
+"""
+
+_VENUE = """
+[DEFAULT]
+BeginString=FIX.4.4
+SenderCompID=OMS
+DataDictionary=FIX44.xml
+HeartBtInt=30
+ReconnectInterval=1
+
+[SESSION]
+TargetCompID=SIM
+SocketConnectHost=127.0.0.1
+SocketConnectPort={port}
+"""
+
+
+def free_port() -> int:
+    """A port of 127.0.0.1 that nobody listens on, below those that the system gives to outgoing connections."""
+    while True:
+        port = random.randrange(15_000, 32_000)
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
+
+
+def write_config(folder: Path, port: int, venue_port: int = 0, changes: dict[str, dict[str, object]] | None = None) -> Path:
+    """A configuration with all that it names. Orders go to the paper venue, or to SIM at `venue_port`.
+
+    `changes` sets single keys: {"engine": {"snapshot_every": 10}}.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "instruments.csv").write_text(_INSTRUMENTS)
+    (folder / "tick_rules.toml").write_text(_TICKS)
+    (folder / "accounts.toml").write_text(_ACCOUNTS)
+    (folder / "markets.toml").write_text((ROOT / "config" / "markets.toml").read_text())
+    (folder / "clients.cfg").write_text(_CLIENTS)
+    (folder / "venue.cfg").write_text(_VENUE.format(port=venue_port))
+    tables: dict[str, dict[str, object]] = {
+        "engine": {"venue": "SIM" if venue_port else "paper", "durability": "process"},
+        "files": {
+            "journal": str(folder / "journal"),
+            "operator_socket": str(folder / "op.sock"),
+            "segment_mib": 4,
+        },
+        "fix": {
+            "listen": f"127.0.0.1:{port}",
+            "clients": "clients.cfg",
+            "venues": ["venue.cfg"] if venue_port else [],
+        },
+        "risk": {"price_collar_percent": "10"},
+    }
+    for table, keys in (changes or {}).items():
+        tables.setdefault(table, {}).update(keys)
+    lines = []
+    for table, keys in tables.items():
+        lines += [f"[{table}]", *(f"{key} = {json.dumps(value)}" for key, value in keys.items()), ""]
+    path = folder / "engine.toml"
+    path.write_text("\n".join(lines))
+    return path
+
+
+class EngineProcess:
+    """`oms run` with a configuration of `write_config`."""
+
+    def __init__(self, folder: Path, venue_port: int = 0, changes: dict[str, dict[str, object]] | None = None) -> None:
+        self.folder = folder
+        self.port = free_port()
+        self.config = write_config(folder, self.port, venue_port, changes)
+        self.process: subprocess.Popen[bytes] | None = None
+        self.log_path = folder / "engine.log"
+
+    def start(self) -> "EngineProcess":
+        """Start it and wait until it answers its operators."""
+        self.launch()
+        deadline = time.monotonic() + START_S
+        while True:
+            try:
+                self.ask({"do": "status"})
+                return self
+            except OSError:
+                self.assert_alive()
+                assert time.monotonic() < deadline, f"not up after {START_S:g} s\n{self.log()}"
+                time.sleep(0.01)
+
+    def launch(self) -> None:
+        """Start it, and do not wait."""
+        (self.folder / "op.sock").unlink(missing_ok=True)
+        with self.log_path.open("ab") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "oms", "run", str(self.config)], cwd=ROOT, stdout=log, stderr=log
+            )
+
+    def assert_alive(self) -> None:
+        """It has not ended."""
+        assert self.process is not None
+        code = self.process.poll()
+        assert code is None, f"the engine ended with {code}\n{self.log()}"
+
+    def kill(self) -> None:
+        """SIGKILL: no last word."""
+        assert self.process is not None
+        self.process.kill()
+        self.process.wait()
+
+    def stop(self, number: int = signal.SIGINT, timeout_s: float = 15.0) -> int:
+        """A signal to stop; the exit code."""
+        self.signal(number)
+        return self.wait(timeout_s)
+
+    def signal(self, number: int) -> None:
+        """Any signal."""
+        assert self.process is not None
+        os.kill(self.process.pid, number)
+
+    def wait(self, timeout_s: float = 15.0) -> int:
+        """The exit code, once it has ended."""
+        assert self.process is not None
+        return self.process.wait(timeout_s)
+
+    def ask(self, question: dict[str, Any]) -> dict[str, Any]:
+        """One question to the operators' socket. Raises OSError if nobody is there."""
+        with socket.socket(socket.AF_UNIX) as operator:
+            operator.settimeout(5)
+            operator.connect(str(self.folder / "op.sock"))
+            operator.sendall(json.dumps(question).encode() + b"\n")
+            with operator.makefile("rb") as answers:
+                answer = answers.readline()
+        if not answer.endswith(b"\n"):
+            raise OSError("no whole answer")
+        found: dict[str, Any] = json.loads(answer)
+        return found
+
+    def status(self) -> dict[str, Any]:
+        """How it is."""
+        return self.ask({"do": "status"})
+
+    def rss_kib(self) -> int:
+        """Resident memory."""
+        assert self.process is not None
+        for line in Path(f"/proc/{self.process.pid}/status").read_text().splitlines():
+            if line.startswith("VmRSS:"):
+                return int(line.split()[1])
+        raise AssertionError("no VmRSS")
+
+    def log(self) -> str:
+        """The end of what it wrote."""
+        return self.log_path.read_text(errors="replace")[-4000:] if self.log_path.exists() else ""
+
+    def end(self) -> None:
+        """Kill it if it is still there."""
+        if self.process is not None and self.process.poll() is None:
+            self.process.send_signal(signal.SIGCONT)
+            self.kill()
