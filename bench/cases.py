@@ -10,11 +10,14 @@ What the day leaves behind is what the benchmarks are about: the inputs as texts
 of the journal, and a digest of the state that all of this must lead to, however fast.
 """
 
+import os
+import time
 import zlib
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cache
 from itertools import count
+from multiprocessing.connection import Connection
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
@@ -29,6 +32,7 @@ from oms.core.engine import decide
 from oms.core.state import State
 from oms.core.types import OrdType, format_scaled
 from oms.fix.wire import fields, utc_timestamp
+from oms.journal.reader import JournalReader
 from oms.journal.writer import JournalWriter
 from oms.kernel import Kernel, Ledger, read_message
 from oms.sim.client_view import ClientView
@@ -395,7 +399,44 @@ def write_journal(directory: Path, bodies: Sequence[bytes], commit_every: int = 
 
 def sized_bodies(number: int, size: int) -> list[bytes]:
     """Bodies of that size, each different."""
-    return [
-        zlib.crc32(n.to_bytes(8, "little")).to_bytes(4, "little") * (size // 4) + bytes(size % 4)
-        for n in range(number)
-    ]
+    return [n.to_bytes(8, "little") * (size // 8) + bytes(size % 8) for n in range(number)]
+
+
+def checksum(bodies: Iterable[bytes]) -> int:
+    """One number for a sequence of bodies."""
+    crc = 0
+    for body in bodies:
+        crc = zlib.crc32(body, crc)
+    return crc
+
+
+# -- what a reading process does -----------------------------------------------------------------------------
+
+
+def read_records(directory: Path, number: int, answer: Connection) -> None:
+    """Say "ready", tail that many records without sleeping, and answer their checksum."""
+    answer.send("ready")
+    answer.send(checksum(body for bodies in _tail(directory, number) for body in bodies))
+
+
+def lag_of_records(directory: Path, number: int, answer: Connection) -> None:
+    """Say "ready", tail that many records, and answer how long after their time they came: the median, in us.
+
+    A record starts with the time of its commit, by the clock that all processes share.
+    """
+    answer.send("ready")
+    lags = sorted(
+        time.monotonic_ns() - int.from_bytes(body[:8], "little")
+        for bodies in _tail(directory, number)
+        for body in bodies
+    )
+    answer.send(lags[len(lags) // 2] / 1e3)
+
+
+def _tail(directory: Path, number: int) -> Iterator[list[bytes]]:
+    """Tail from the first record on, on the last core: the first is the writer's."""
+    os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
+    reader = JournalReader(directory)
+    while reader.position <= number:
+        yield [body for _, body in reader.read(1000)]
+    reader.close()

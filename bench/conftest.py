@@ -21,7 +21,6 @@ from oms.journal.writer import Durability, JournalWriter
 SEGMENT_BYTES = 16 << 20
 
 Scaled = Callable[[int, int], int]
-Measure = Callable[..., Any]
 OpenJournal = Callable[[Durability], JournalWriter]
 
 
@@ -42,15 +41,19 @@ def scaled(request: pytest.FixtureRequest) -> Scaled:
     return pick
 
 
-@pytest.fixture
-def measure(benchmark: BenchmarkFixture, scaled: Scaled) -> Measure:
+class Measure:
     """`measure(function, counted, ..., setup=make_arguments)`: time rounds of `function(*make_arguments())`.
 
     Returns what the last round returned. Garbage of the round before is collected outside the timing; inside
     it the collector runs as it does in the engine.
     """
 
-    def run(
+    def __init__(self, benchmark: BenchmarkFixture, scaled: Scaled) -> None:
+        self._benchmark = benchmark
+        self._scaled = scaled
+
+    def __call__(
+        self,
         function: Callable[..., Any],
         *counted: Counted,
         setup: Callable[[], tuple[Any, ...]] = tuple,
@@ -61,11 +64,21 @@ def measure(benchmark: BenchmarkFixture, scaled: Scaled) -> Measure:
             gc.collect()
             return arguments, {}
 
-        benchmark.extra_info["figures"] = [figure.as_dict() for figure in counted]
-        rounds = scaled(1, rounds)
-        return benchmark.pedantic(function, setup=prepare, rounds=rounds, warmup_rounds=min(rounds - 1, 1))
+        self.told(*counted)
+        rounds = self._scaled(1, rounds)
+        return self._benchmark.pedantic(
+            function, setup=prepare, rounds=rounds, warmup_rounds=min(rounds - 1, 1)
+        )
 
-    return run
+    def told(self, *counted: Counted) -> None:
+        """Keep what a round counts, or what the case has measured itself."""
+        self._benchmark.extra_info["figures"] = [figure.as_dict() for figure in counted]
+
+
+@pytest.fixture
+def measure(benchmark: BenchmarkFixture, scaled: Scaled) -> Measure:
+    """Times a case and keeps what its figures are."""
+    return Measure(benchmark, scaled)
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ Every question takes `--json`. Errors are one line on standard error, and the ex
     5  the system said no: a port in use, no permission, no engine listening
 """
 
+import contextlib
 import json
 import logging
 import signal
@@ -54,20 +55,31 @@ JournalOption = Annotated[
 
 def main() -> None:
     """Run the command line; known errors become one line and an exit code."""
-    from oms.history import NoJournal
-    from oms.journal.errors import JournalError
-    from oms.kernel import DecisionDiffers
-
     try:
         app()
     except ConfigError as error:
         _fail(str(error), BAD_CONFIG)
-    except (JournalError, NoJournal, DecisionDiffers) as error:
+    except _unusable_journal() as error:
         _fail(str(error), BAD_JOURNAL)
     except OSError as error:
         _fail(f"{error.filename}: {error.strerror}" if error.filename else str(error), SYSTEM)
     except KeyboardInterrupt:
         sys.exit(130)
+
+
+def _unusable_journal() -> tuple[type[Exception], ...]:
+    """What says that a journal, or the books made from it, cannot be used."""
+    from oms.history import NoJournal
+    from oms.journal.errors import JournalError
+    from oms.kernel import DecisionDiffers
+
+    found: tuple[type[Exception], ...] = (JournalError, NoJournal, DecisionDiffers)
+    with contextlib.suppress(ImportError):  # the post-trade packages are an extra
+        from oms.post.runner import FoldError, JournalMismatch
+        from oms.post.store import StoreError
+
+        found += (FoldError, JournalMismatch, StoreError)
+    return found
 
 
 def _fail(text: str, code: int) -> NoReturn:

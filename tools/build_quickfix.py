@@ -167,8 +167,8 @@ def build(directory: Path, version: str = VERSION, workers: int | None = None, f
     """
     workers = workers or worker_count(usable_cores(), available_mib())
     say(
-        f"quickfix: compiling {version} from source, once, on {_count(workers, 'core')}: 1 to 3 minutes\n"
-        f"quickfix: the result will be kept in {directory}"
+        f"quickfix: compiling {version} from source, once, on {_count(workers, 'core')}\n"
+        f"quickfix: that takes 1 to 3 minutes on an idle machine; the result will be kept in {directory}"
     )
     log = directory / "build.log"
     with tempfile.TemporaryDirectory(prefix="quickfix-build-") as scratch:
@@ -229,7 +229,10 @@ def build_environment(state: Path, workers: int) -> dict[str, str]:
     linkers = {"LDSHARED", "LDCXXSHARED"}
     inherited = {key: value for key, value in os.environ.items() if key not in linkers}
     quoted = shlex.quote(str(launcher))
-    return {**inherited, **constraints, "CC": quoted, "CXX": quoted}
+    # The pip of Debian 12 would otherwise run setup.py in this environment, which has no package wheel. By
+    # variable, not option: a pip that no longer knows it takes no notice.
+    isolated = {"PIP_USE_PEP517": "1"}
+    return {**inherited, **constraints, **isolated, "CC": quoted, "CXX": quoted}
 
 
 def usable_cores() -> int:

@@ -21,8 +21,10 @@ prepare_next, at most ten times a second.
 Rotation, in this order, so that a crash between any two steps can be told from damage:
 
     1  the old segment is synced (level machine)        its records are vouched for by the next header
-    2  next.tmp gets its header, is renamed, and both are synced (level process: the name, in an idle turn)
+    2  next.tmp gets its header, is renamed, and both are synced (level machine)
     3  the old segment gets its end record, synced       from now on a missing next segment is noticed
+
+At level process nothing is synced but what `open` and `sync` do, so no turn waits for the disk.
 """
 
 from __future__ import annotations
@@ -90,7 +92,6 @@ class JournalWriter:
         "_fd",
         "_first_unsynced",
         "_hard_limit",
-        "_has_unsynced_name",
         "_limit",
         "_lock_fd",
         "_map",
@@ -139,7 +140,6 @@ class JournalWriter:
     _fd: int
     _first_unsynced: int
     _hard_limit: int
-    _has_unsynced_name: bool
     _limit: int
     _lock_fd: int
     _map: mmap.mmap
@@ -193,7 +193,6 @@ class JournalWriter:
         writer._next = writer._retired = None
         writer._committed = memoryview(b"")
         writer._fd = -1
-        writer._has_unsynced_name = False
         writer.is_full = False
         writer._retry_at_s = 0.0
         try:
@@ -323,8 +322,10 @@ class JournalWriter:
             except OSError as error:
                 self._fail(path, error)
         self._sync(os.fsync)
-        if self._has_unsynced_name:
-            self._sync_names()
+        try:
+            sync_directory(self.directory)
+        except OSError as error:
+            self._fail(self.directory, error)
         self._first_unsynced = self.segment_number
         self.synced_seq = self._committed[0] = self.last_seq
 
@@ -340,10 +341,10 @@ class JournalWriter:
     def prepare_next(self) -> bool:
         """Do one bounded step of getting the next segment ready; return whether there was anything to do.
 
-        For idle turns. The steps: unmap the segment before (1 ms), sync the directory (0.5 ms), allocate
-        next.tmp (0.5 ms), and at level process touch the pages of both segments, 256 KiB at a time (0.1 ms),
-        as a page fault costs an append 4 us. At level machine the next fdatasync would have to write all
-        these pages. Never raises JournalFull: `is_full` tells. Raises JournalFailed.
+        For idle turns. The steps: unmap the segment before (1 ms), allocate next.tmp (1 ms, and one sync),
+        and at level process touch the pages of both segments, 256 KiB at a time (0.1 ms), as a page fault
+        costs an append 4 us. At level machine the next fdatasync would have to write all these pages.
+        Never raises JournalFull: `is_full` tells. Raises JournalFailed.
         """
         self._check_usable()
         if self.durability == "process" and self._populated < len(self._map):
@@ -352,9 +353,6 @@ class JournalWriter:
         if self._retired is not None:
             self._retired.close()
             self._retired = None
-            return True
-        if self._has_unsynced_name:
-            self._sync_names()
             return True
         if self._next is None:
             try:
@@ -366,13 +364,6 @@ class JournalWriter:
             self._next.populated = _populate(self._next.map, self._next.populated)
             return True
         return False
-
-    def _sync_names(self) -> None:
-        try:
-            sync_directory(self.directory)
-        except OSError as error:
-            self._fail(self.directory, error)
-        self._has_unsynced_name = False
 
     def _append_at_limit(self, body: bytes, use_reserve: bool) -> int:
         self._check_usable()
@@ -457,11 +448,12 @@ class JournalWriter:
             os.pwrite(prepared.fd, header, 0)
             is_synced = self.durability == "machine" or number == 1
             if is_synced:
-                os.fsync(prepared.fd)
+                os.fdatasync(prepared.fd)
             os.rename(self.directory / NEXT_NAME, path)
-            if is_synced:
+            if (
+                is_synced
+            ):  # Else it would take 50 ms, to write what the pages before hold, for no promise kept.
                 sync_directory(self.directory)
-            self._has_unsynced_name = not is_synced  # At level process this can wait for an idle turn.
         except OSError as error:
             prepared.close()
             self._fail(path, error)
@@ -543,6 +535,9 @@ class _NextSegment:
         self.fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o644)
         try:
             os.posix_fallocate(self.fd, 0, size)
+            os.pwrite(
+                self.fd, bytes(HEADER_BYTES), 0
+            )  # So that writing the header later changes no metadata.
             os.fsync(self.fd)
             self.map = mmap.mmap(self.fd, size)
         except BaseException:

@@ -23,6 +23,9 @@ Cost, on one core: 3 us for a record that is skipped, about 250 us for an order 
 reception to its confirmation, in 14 rows. Messages are most of a journal, so that is some 40,000 records a
 second.
 
+Two runners on one database are no harm: whoever commits a batch second finds the cursor moved, writes
+nothing, and goes on behind the other. So a report may catch up by itself while the worker runs.
+
 The database belongs to one journal: another epoch is refused. So is a journal of the same epoch whose
 record at the cursor is not the one that was applied, which is what a power failure at durability level
 *process* can leave behind.
@@ -81,7 +84,7 @@ class Progress(Struct):
 
 
 class Runner:
-    """The one process that writes the books."""
+    """Writes the books."""
 
     def __init__(
         self,
@@ -111,22 +114,25 @@ class Runner:
     def run_once(self) -> int:
         """Apply the next batch and return how many records it had; 0 if there is nothing new. Never waits.
 
-        Raises JournalMismatch, FoldError, StoreError, and what the journal's reader and the database raise.
-        The next call starts from what is in the database.
+        Raises JournalMismatch, FoldError, and what the journal's reader and the database raise. The next call
+        starts from what is in the database.
         """
-        # Taken out until the commit: after an exception nothing half-folded is left to go on with.
-        folds, self._folds = self._folds, None
-        if folds is None:
-            folds = self._start()
+        while True:
+            # Taken out until the commit: after an exception nothing half-folded is left to go on with.
+            folds, self._folds = self._folds or self._start(), None
             if folds is None:
                 return 0
-        try:
-            applied = folds.apply_next(self._engine, self._batch, self.progress)
-        except BaseException:
-            folds.reader.close()
-            raise
-        self._folds = folds
-        return applied
+            try:
+                applied = folds.apply_next(self._engine, self._batch, self.progress)
+            except store.CursorMoved:
+                # Another process did this batch, as when a report catches up while the worker runs.
+                folds.reader.close()
+                continue
+            except BaseException:
+                folds.reader.close()
+                raise
+            self._folds = folds
+            return applied
 
     def run(self, stop: StopEvent, idle_s: float = DEFAULT_IDLE_S) -> None:
         """Apply batches until `stop` is set, sleeping `idle_s` whenever there is nothing new."""
@@ -156,20 +162,24 @@ class Runner:
 
     def _start(self) -> "_Folds | None":
         """The folds as of the cursor; None as long as there is no journal, or it ends before the cursor."""
-        with store.reading(self._engine) as connection:
+        reader = JournalReader(self._journal_dir)
+        epoch = reader.epoch
+        reader.close()
+        if not epoch:
+            return None
+        with ExitStack() as undo, self._engine.begin() as connection:
             at = store.read_cursor(connection)
-        epoch, seq, checksum = at or ("", 0, 0)
-        with ExitStack() as undo:
+            if at is None:
+                store.start_cursor(connection, epoch)
+            bound_to, seq, checksum = at or (epoch, 0, 0)
+            if bound_to != epoch:
+                raise JournalMismatch(
+                    f"the database belongs to journal {bound_to}, but {self._journal_dir} is journal {epoch}:"
+                    " give the new journal a new database"
+                )
             # From the cursor's own record on: it has to be the one that was applied.
             reader = JournalReader(self._journal_dir, max(seq, 1))
             undo.callback(reader.close)
-            if not reader.epoch:
-                return None
-            if at is not None and reader.epoch != epoch:
-                raise JournalMismatch(
-                    f"the database belongs to journal {epoch}, but {self._journal_dir} is journal"
-                    f" {reader.epoch}: give the new journal a new database"
-                )
             if seq:
                 records = reader.read(1)
                 if not records:
@@ -179,12 +189,9 @@ class Runner:
                         f"journal {epoch} no longer has the record that was applied as sequence {seq}:"
                         " it lost its end and went on; build a new database from it"
                     )
-            with self._engine.begin() as connection:
-                if at is None:
-                    store.start_cursor(connection, reader.epoch)
-                folds = _Folds(reader, seq, self._dates, connection)
+            folds = _Folds(reader, epoch, seq, self._dates, connection)
             undo.pop_all()
-        self.progress.epoch = reader.epoch
+        self.progress.epoch = epoch
         self.progress.last_seq = seq
         return folds
 
@@ -192,10 +199,12 @@ class Runner:
 class _Folds:
     """What is in memory between two batches, and how a batch is applied. Dropped whole when one fails."""
 
-    def __init__(self, reader: JournalReader, seq: int, dates: TradeDates, connection: Connection) -> None:
+    def __init__(
+        self, reader: JournalReader, epoch: str, seq: int, dates: TradeDates, connection: Connection
+    ) -> None:
         self.reader = reader
         self._seq = seq
-        self._epoch = reader.epoch
+        self._epoch = epoch
         self._dates = dates
         self._orders: dict[int, WorkingOrder] = {}
         self._ledger = booking.Ledger.load(connection)
@@ -221,7 +230,7 @@ class _Folds:
         self._rows = store.Batch()
         self._touched = {}
         with engine.begin() as connection:
-            # First of all: whoever comes second fails here, before anything is folded on a past that is over.
+            # First of all: whoever comes second is stopped here, before it folds on a past that is over.
             store.move_cursor(connection, self._seq, last, crc32(records[-1][1]))
             self._fetch(connection, events)
             for seq, event in events:

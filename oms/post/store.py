@@ -67,6 +67,10 @@ class StoreError(Exception):
     """The database is not the one that belongs here; the message says what to do."""
 
 
+class CursorMoved(StoreError):
+    """Another process applied the records of this batch first. Nothing was written."""
+
+
 class Exact(TypeDecorator[int]):
     """An int in units of 1e-16, as a decimal that the database keeps exactly."""
 
@@ -393,12 +397,12 @@ def start_cursor(connection: Connection, epoch: str) -> None:
 
 
 def move_cursor(connection: Connection, before: int, after: int, checksum: int) -> None:
-    """Move the cursor, within the transaction of the effects. Raises StoreError if somebody else did."""
+    """Move the cursor, within the transaction of the effects. Raises CursorMoved if another process did."""
     moved = connection.execute(
         update(cursor).where(cursor.c.id == 1, cursor.c.seq == before).values(seq=after, checksum=checksum)
     )
     if moved.rowcount != 1:
-        raise StoreError(f"another process moved the cursor from {before}: only one may apply the journal")
+        raise CursorMoved(f"another process moved the cursor from {before}")
 
 
 # -- writing -------------------------------------------------------------------------------------------------

@@ -143,16 +143,16 @@ class Client:
     ) -> bool:
         """Poll until something holds, resting while nothing comes. Whether it did in time.
 
-        `meanwhile` is called once a turn: for a test that runs the other side in the same thread.
+        `meanwhile` is called once a turn, for a test that runs the other side in the same thread. There is no
+        rest where it says that it did something, as a venue's `poll` does.
         """
         deadline = time.monotonic() + timeout_s
         while not until():
             if time.monotonic() > deadline:
                 return False
-            work = self.poll()
-            if meanwhile is not None:
-                meanwhile()
-            elif not work:
+            received = self.poll()
+            done = meanwhile() if meanwhile is not None else None
+            if not received and not done:
                 time.sleep(IDLE_SECONDS)
         return True
 

@@ -43,6 +43,7 @@ MIX: Final[dict[str, int]] = {
 none."""
 
 SHARES: Final = (1, 900)
+IDLE_SECONDS: Final = 0.000_05
 OVERSIZE_SHARES: Final = 5_000_000
 PASSIVE_TICKS: Final = (1, 12)
 MARKETABLE_TICKS: Final = (2, 6)
@@ -256,10 +257,9 @@ def run(
         elif now - moved > stall_timeout_s:
             summary.stalled = True
             break
-        elif meanwhile is None:
-            time.sleep(0.000_05)
-        if meanwhile is not None:
-            meanwhile()
+        done = meanwhile() if meanwhile is not None else None
+        if not received and room <= 0 and not done:
+            time.sleep(IDLE_SECONDS)
         if stop is not None and stop():
             break
     summary.elapsed_s = time.monotonic() - started

@@ -155,13 +155,14 @@ class Desk:
         self.state = State()
         self.events: list[ev.Event] = []
         self.now_ns = START_NS
+        self.tick_ns = 1_000_000  # how far the clock moves from one command to the next
         self._execs = 0
         for event in (*REFERENCE_DATA, *up, *more):
             self._take(event)
 
     def do(self, command: cmd.Command) -> list[str]:
         """Decide a command and apply what it led to."""
-        self.now_ns += 1_000_000
+        self.now_ns += self.tick_ns
         before = self.state.dump()
         events = decide(self.state, command, self.now_ns)
         assert self.state.dump() == before, f"decide changed the state: {command}"

@@ -22,7 +22,6 @@ from oms.post import booking
 from oms.post import runner as runner_module
 from oms.post.report import report
 from oms.post.runner import FoldError, JournalMismatch, Runner
-from oms.post.store import StoreError
 from tests.post import model
 from tests.post.day import NOON_NS, SEGMENT_BYTES, Day, random_day
 
@@ -284,17 +283,27 @@ def test_a_journal_that_lost_its_end_and_went_on_is_refused(tmp_path: Path) -> N
         runner.run_once()
 
 
-def test_two_runners_cannot_both_apply_a_record(day: Day, tmp_path: Path) -> None:
+def test_two_runners_share_the_work_and_apply_nothing_twice(tmp_path: Path) -> None:
+    """As when a report catches up while the worker runs."""
     database = tmp_path / "post.db"
-    with Runner(day.directory, database) as one, Runner(day.directory, database) as two:
-        one.catch_up()
-        two.catch_up()
-        day.fill(day.order(qty=10), 10, "10")
-        assert one.run_once() == 3
-        with pytest.raises(StoreError, match="another process moved the cursor"):
-            two.run_once()
-        assert two.run_once() == 0, "it goes on from what is in the database"
-        assert report(two.engine).fills == 1
+    with Day(tmp_path / "journal") as day:
+        day.define()
+        random_day(day, seed=6, orders=25)
+        with (
+            Runner(day.directory, database, batch=20) as one,
+            Runner(day.directory, database, batch=33) as two,
+        ):
+            assert one.run_once() == 20
+            assert two.run_once() == 33
+            threads = [threading.Thread(target=runner.catch_up) for runner in (one, two)]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join(60)
+            assert one.progress.applied + two.progress.applied == day.writer.last_seq
+            assert max(one.progress.last_seq, two.progress.last_seq) == day.writer.last_seq
+            assert _books(one) == model.books(day.directory)
+            assert booking.trial_balance(one.engine).is_ok
 
 
 def test_an_unknown_tag_stops_at_its_sequence(day: Day, runner: Runner) -> None:

@@ -108,7 +108,7 @@ def test_only_one_moves_the_cursor(tmp_path: Path) -> None:
     with engine.begin() as connection:
         store.start_cursor(connection, "epoch")
         store.move_cursor(connection, 0, 10, 1)
-        with pytest.raises(store.StoreError, match="another process moved the cursor from 0"):
+        with pytest.raises(store.CursorMoved, match="another process moved the cursor from 0"):
             store.move_cursor(connection, 0, 10, 1)
     engine.dispose()
 

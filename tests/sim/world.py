@@ -24,7 +24,6 @@ from oms.sim.auditor import Auditor
 from oms.sim.client_view import ClientView
 
 VENUE = "SIM"
-KNOWN = True
 CLIENTS = ("CLIENT1", "CLIENT2")
 SYMBOLS = ("AAA", "BBB", "PENCE")
 REFERENCE = 100 * SCALE
@@ -77,9 +76,11 @@ def definitions() -> list[ev.Event]:
 class World:
     """One history. `step` does one random thing; `problems` says what went wrong, in words."""
 
-    def __init__(self, seed: int, *, sound_venue: bool = True) -> None:
+    def __init__(self, seed: int, *, sound_venue: bool = True, strict: bool = False) -> None:
         self.rng = random.Random(seed)
         self.sound_venue = sound_venue
+        # Whether what is known to be imperfect in the core counts as a problem: see test_core_findings.py.
+        self.strict = strict
         self.state = State()
         self.auditor = Auditor()
         self.views = {client: ClientView() for client in CLIENTS}
@@ -123,12 +124,12 @@ class World:
             self._at_venue(event)
 
     def problems(self) -> list[str]:
-        """What the auditor and the clients found. An overfill is no fault of ours: what follows from it is
-        left out."""
+        """What the auditor and the clients found, without what follows from an overfill."""
         found = list(self.auditor.violations)
         overfilled = any(order["overfill_questioned"] for order in self.auditor.orders.values())
+        forgiven = overfilled or not self.strict
         for client, view in self.views.items():
-            found += [f"{client}: {v}" for v in view.violations if not ((overfilled or KNOWN) and "> OrderQty" in v)]
+            found += [f"{client}: {v}" for v in view.violations if not (forgiven and "> OrderQty" in v)]
         return found
 
     def check_state(self) -> list[str]:
@@ -370,7 +371,7 @@ class World:
             self._acknowledge(order)
         elif live and rng.random() < 0.75:
             self._fill(order)
-        elif live and rng.random() < 0.3:
+        elif live and rng.random() < 0.6:
             self._end(order)
 
     def _acknowledge(self, order: dict[str, Any]) -> None:
@@ -472,7 +473,7 @@ class World:
             return
         report = self.rng.choice(again)
         events = self.do(report)
-        if not self.sound_venue or KNOWN:
+        if not (self.sound_venue and self.strict):
             events = [e for e in events if not isinstance(e, ev.ReportQuestioned)]
         if events:
             raise AssertionError(f"the second {report} led to {events}")

@@ -1,0 +1,278 @@
+"""State is the fold of its events, and a snapshot of it is the same state, books and all."""
+
+import msgspec
+import pytest
+
+from oms.core import commands as cmd
+from oms.core import events as ev
+from oms.core.engine import decide
+from oms.core.state import State, route_cl_ord_id
+from oms.core.types import ExecType, OrdStatus, Px, Qty, Side
+from tests.core.desk import (
+    ALPHA,
+    BRAVO,
+    REFERENCE_DATA,
+    SESSIONS_UP,
+    SIM,
+    Desk,
+    account,
+    audit_books,
+    book_lines,
+    scaled,
+)
+from tests.core.examples import EXAMPLES
+from tests.core.life import kinds_of, live_on
+
+SEEDS = range(6)
+STEPS = 120
+
+
+def everything(desk: Desk) -> None:
+    """A life in which every kind of event happens."""
+    desk.new("A")
+    desk.ack()
+    desk.fill("A", "x1", "40")
+    desk.replace("B", "A", "80")
+    desk.refused("B")
+    desk.replace("C", "A", "80", "11")
+    desk.replaced("C")
+    desk.cancel("D", "C")
+    desk.ask_status("A")
+    desk.canceled("D", "as asked")
+    desk.cancel("E", "A")
+    desk.new("F", "0")
+    desk.new("G")
+    desk.rejected("G")
+    desk.new("H")
+    desk.report("H", ExecType.EXPIRED, OrdStatus.EXPIRED)
+    desk.new("I")
+    desk.report("I", ExecType.DONE_FOR_DAY, OrdStatus.DONE_FOR_DAY)
+    desk.new("J")
+    desk.down(SIM)
+    desk.up(SIM)
+    desk.fill("J", "x2", "200")
+    desk.halt("account", "ACC")
+    desk.resume("account", "ACC")
+    desk.price("IBM", "91")
+
+
+# -- the fold --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_the_fold_of_a_journaled_life_is_the_live_state(seed: int) -> None:
+    desk = Desk()
+    live_on(desk, seed, STEPS)
+    folded = desk.refold()
+    assert folded.digest() == desk.state.digest()
+    assert book_lines(folded) == book_lines(desk.state)
+
+
+def test_random_lives_have_every_kind_of_order_event() -> None:
+    """Otherwise the tests over random lives say less than they seem to."""
+    seen: set[str] = set()
+    for seed in SEEDS:
+        desk = Desk()
+        live_on(desk, seed, STEPS)
+        seen |= kinds_of(desk.events)
+    about_orders = {type(event).__name__ for event in EXAMPLES if isinstance(event, ev.OrderEvent)}
+    assert about_orders <= seen
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_life_decided_again_is_the_same(seed: int) -> None:
+    first, second = Desk(), Desk()
+    live_on(first, seed, STEPS)
+    live_on(second, seed, STEPS)
+    assert first.events == second.events
+
+
+def test_an_event_that_is_applied_is_not_changed_by_later_ones() -> None:
+    desk = Desk()
+    everything(desk)
+    before = [ev.encode(event) for event in desk.events]
+    live_on(desk, 1, 50)
+    assert [ev.encode(event) for event in desk.events[: len(before)]] == before
+
+
+# -- the digest ------------------------------------------------------------------------------------------------------
+
+NOT_ABOUT_STATE = {
+    "MessageIn", "MessageOut", "SessionMoved", "SessionReset", "CommandTaken", "StatusRequested", "StatusAsked",
+}  # fmt: skip
+
+
+def test_every_event_changes_the_digest_but_those_that_are_not_about_state() -> None:
+    desk = Desk(*(event for event in EXAMPLES if type(event).__name__ in NOT_ABOUT_STATE))
+    everything(desk)
+    state, seen, digest = State(), set(), State().digest()
+    for event in desk.events:
+        state.apply(event)
+        before, digest = digest, state.digest()
+        name = type(event).__name__
+        seen.add(name)
+        assert (digest == before) == (name in NOT_ABOUT_STATE), event
+    assert seen == {type(event).__name__ for event in EXAMPLES}
+
+
+def test_equal_states_have_equal_bytes_whatever_the_order_of_their_making() -> None:
+    forward, backward = State(), State()
+    events = [*SESSIONS_UP, *REFERENCE_DATA[1:]]
+    for state, order in ((forward, events), (backward, events[::-1])):
+        for event in order:
+            state.apply(event)
+    assert forward.dump() == backward.dump()
+
+
+# -- snapshots -------------------------------------------------------------------------------------------------------
+
+
+def check_same(state: State, copy: State) -> None:
+    assert copy.dump() == state.dump()
+    assert copy.digest() == state.digest()
+    assert book_lines(copy) == book_lines(state)
+    assert set(copy.routes) == set(state.routes)
+    assert {id: (o.order_id, r.route_id) for id, (o, r) in copy.routes.items()} == {
+        id: (o.order_id, r.route_id) for id, (o, r) in state.routes.items()
+    }
+    audit_books(copy)
+
+
+def test_an_empty_state_comes_back() -> None:
+    check_same(State(), State.load(State().dump()))
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_snapshot_is_the_same_state(seed: int) -> None:
+    desk = Desk()
+    live_on(desk, seed, STEPS)
+    check_same(desk.state, State.load(desk.state.dump()))
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_snapshot_and_the_events_after_it_are_the_same_state(seed: int) -> None:
+    desk = Desk()
+    live_on(desk, seed, STEPS)
+    state = State()
+    for n, event in enumerate(desk.events):
+        state.apply(event)
+        if n % 20 == seed:
+            state = State.load(state.dump())
+    check_same(desk.state, state)
+
+
+COMMANDS: tuple[cmd.Command, ...] = (
+    cmd.NewOrder(ALPHA, "D", "BLOCK", "IBM", "1", Qty(scaled("100")), "2", Px(scaled("10")), "0"),  # a used id
+    cmd.NewOrder(ALPHA, "Z", "BLOCK", "IBM", "1", Qty(scaled("100")), "2", Px(scaled("10")), "0"),
+    cmd.NewOrder(ALPHA, "Z", "BLOCK", "IBM", "1", Qty(scaled("9000")), "2", Px(scaled("20")), "0"),  # too much
+    cmd.CancelOrder(ALPHA, "Z", "K", "IBM", "1"),
+    cmd.VenueReport(SIM, "e-1-1-1", ExecType.TRADE, OrdStatus.FILLED, "x1", last_qty=Qty(1), last_px=Px(1)),  # known
+    cmd.VenueReport(SIM, "e-7-1-2", ExecType.CANCELED, OrdStatus.CANCELED),
+    cmd.LogOn(SIM),
+    cmd.Resume("symbol", "VOD", "jane", "done"),
+    cmd.PublishPrice("IBM", Px(scaled("91")), SIM),  # as it is
+)
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: type(command).__name__)
+def test_a_loaded_state_decides_as_the_original_does(command: cmd.Command) -> None:
+    desk = Desk()
+    everything(desk)
+    desk.new("K")
+    desk.cancel("L", "K")
+    desk.halt("symbol", "VOD")
+    assert decide(State.load(desk.state.dump()), command, 5) == decide(desk.state, command, 5)
+
+
+def test_numbers_beyond_64_bits_survive() -> None:
+    desk = Desk()
+    desk.new("A", "1000", "90", account="HUGE")
+    desk.fill("A", "x1", "1000", "90")
+    assert desk.order().cum_notional > 2**64
+    copy = State.load(desk.state.dump())
+    assert copy.orders[1].cum_notional == desk.order().cum_notional
+    assert copy.risk["HUGE"].spent == desk.state.risk["HUGE"].spent
+
+
+CLOCKS = (
+    # the clock                  nanoseconds from one command to the next
+    ("goes on",                  1_000_000),
+    ("stands still",             0),
+    ("steps back",               -600_000_000_000),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(("clock", "tick_ns"), CLOCKS, ids=[row[0] for row in CLOCKS])
+def test_priority_is_the_same_after_a_snapshot_whatever_the_clock_did(clock: str, tick_ns: int) -> None:
+    desk = Desk()
+    for letter in "ABCDE":
+        desk.new(letter)
+    desk.tick_ns = tick_ns
+    desk.replace("A2", "A", "200")
+    desk.replaced("A2")  # larger: behind E
+    desk.replace("B2", "B", "50")
+    desk.replaced("B2")  # smaller: stays in front
+    desk.replace("C2", "C", "100", "11")
+    desk.replaced("C2")  # a price of its own
+    desk.new("F")
+    assert [line[2] for line in book_lines(desk.state)["IBM"]] == [3, 2, 4, 5, 1, 6]
+    assert book_lines(State.load(desk.state.dump())) == book_lines(desk.state)
+
+
+@pytest.mark.parametrize("damage", [b"", b"{}", b"[]", b"{", b'{"epoch": 5}'])
+def test_what_is_no_snapshot_is_refused(damage: bytes) -> None:
+    with pytest.raises(msgspec.DecodeError):
+        State.load(damage)
+
+
+# -- looking ---------------------------------------------------------------------------------------------------------
+
+
+def test_open_orders_are_those_that_may_execute_or_have_a_request_open() -> None:
+    desk = Desk()
+    for letter in "ABCDE":
+        desk.new(letter)
+    desk.fill("A", "x1", "100")
+    desk.canceled("B")
+    desk.cancel("C2", "C")
+    desk.canceled("C")  # the request is still to be answered
+    desk.fill("D", "x2", "40")
+    desk.new("F", "0")
+    assert [order.cl_ord_id for order in desk.state.open_orders()] == ["C", "D", "E"]
+
+
+def test_orders_are_found_by_the_session_that_used_the_id() -> None:
+    desk = Desk()
+    desk.new("A")
+    assert desk.state.find(ALPHA, "A") is desk.state.orders[1]
+    assert desk.state.find(BRAVO, "A") is None
+    assert desk.state.find(ALPHA, "NO") is None
+
+
+def test_our_ids_name_the_order_the_route_and_the_request() -> None:
+    assert route_cl_ord_id("e", 12, 3, 4) == "e-12-3-4"
+
+
+def test_counts_are_the_desks_numbers_of_the_day() -> None:
+    desk = Desk()
+    everything(desk)
+    assert desk.state.counts == {
+        "orders": 5, "denied": 1, "rejected": 1, "fills": 2, "canceled": 1, "expired": 1, "replaced": 1,
+        "requests_denied": 1, "requests_rejected": 1, "questioned": 1,
+    }  # fmt: skip
+
+
+def test_a_definition_replaces_the_one_before_and_keeps_the_counters() -> None:
+    desk = Desk()
+    desk.new("A", account="ACC")
+    renamed = account("ACC", (ALPHA,), (("USD", "5"),), "1")
+    desk.state.apply(renamed)
+    assert desk.state.accounts["ACC"] is renamed
+    assert desk.risk("ACC") == "held 1000, spent 0, position 0, open 100/0"
+
+
+def test_market_orders_do_not_rest_in_the_books() -> None:
+    desk = Desk()
+    desk.new("A", "100", "")
+    desk.new("B", "100", "90", side=Side.SELL)
+    assert [line[2] for line in book_lines(desk.state)["IBM"]] == [2]

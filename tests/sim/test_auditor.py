@@ -1,0 +1,303 @@
+"""The auditor notices: each rule broken once, in a short journal, and nothing said about a sound one."""
+
+import ast
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pytest
+
+from oms.core import events as ev
+from oms.core.state import State
+from oms.core.types import SCALE, CxlRejResponseTo, OrdStatus, OrdType, Px, Qty, Side, TimeInForce
+from oms.sim import auditor as auditor_module
+from oms.sim.auditor import Auditor
+from tests.sim.world import START_NS, VENUE, World, definitions
+
+T = START_NS
+PX = 100 * SCALE
+
+
+def received(order_id: int = 1, cl_ord_id: str = "A", qty: int = 100, **more: object) -> ev.OrderReceived:
+    terms: dict[str, object] = {
+        "session_id": "CLIENT1",
+        "cl_ord_id": cl_ord_id,
+        "account": "BIG",
+        "symbol": "AAA",
+        "side": Side.BUY,
+        "order_qty": Qty(qty * SCALE),
+        "ord_type": OrdType.LIMIT,
+        "price": Px(PX),
+        "time_in_force": TimeInForce.DAY,
+        "hold_px": Px(PX),
+    }
+    return ev.OrderReceived(T, order_id, **{**terms, **more})  # type: ignore[arg-type]
+
+
+def routed(order_id: int = 1, cl_ord_id: str = "V1", qty: int = 100, route_id: int = 1) -> ev.OrderRouted:
+    return ev.OrderRouted(T, order_id, route_id, VENUE, cl_ord_id, Qty(qty * SCALE), Px(PX))
+
+
+def filled(exec_id: str, qty: int, order_id: int = 1, route_id: int = 1, px: int = PX) -> ev.OrderFilled:
+    return ev.OrderFilled(T, order_id, route_id, exec_id, Qty(qty * SCALE), Px(px), T)
+
+
+def asked_to_replace(cl_ord_id: str, qty: int, px: int = PX) -> ev.ReplaceRequested:
+    return ev.ReplaceRequested(T, 1, "CLIENT1", cl_ord_id, "A", Qty(qty * SCALE), Px(px), Px(px))
+
+
+UP = ev.SessionLoggedOn(T, VENUE)
+OVERFILL = ev.ReportQuestioned(T, 1, VENUE, "overfill", "X", "")
+
+
+def audit(*events: ev.Event) -> Auditor:
+    auditor = Auditor()
+    auditor.feed_all((*definitions(), *events))
+    return auditor
+
+
+@pytest.mark.parametrize(
+    ("events", "expected"),
+    [
+        ([ev.OrderAccepted(T, 7)], "order 7, which was never received"),
+        ([filled("X", 1)], "order 1, which was never received"),
+        ([received(2)], "order 2 follows order 0"),
+        ([received(), received(2)], "a second order of CLIENT1 under ClOrdID A"),
+        ([received(), filled("X", 1)], "order 1 has no route 1"),
+        ([received(), ev.SessionLoggedOut(T, VENUE), routed()], "which is not logged on"),
+        ([received(), routed(), routed(cl_ord_id="V2", route_id=2)], "its routes are for"),
+        ([received(), routed(), routed(cl_ord_id="V2", route_id=3)], "route 3 follows 1 routes"),
+        ([received(), routed(), received(2, "B"), routed(2)], "our ClOrdID V1 is used twice"),
+        (
+            [received(), routed(), ev.CancelRouted(T, 1, 1, "V2", "V0", "C")],
+            "V2 names V0, no id of its route",
+        ),
+        ([received(), routed(), filled("X", 10), filled("X", 10)], "execution X of SIM is booked twice"),
+        ([received(), routed(), filled("", 10)], "an execution without quantity or id"),
+        ([received(), routed(), filled("X", 101), ev.OrderAccepted(T, 1)], "exceeds 10000000000"),
+        ([received(), ev.OrderAccepted(T, 1), ev.OrderAccepted(T, 1)], "accepted twice"),
+        ([received(), ev.OrderCanceled(T, 1, "", ""), ev.OrderExpired(T, 1, "")], "ended twice, by 4 and C"),
+        ([received(), routed(), filled("X", 1), ev.OrderRejected(T, 1, 0, "")], "rejected after it executed"),
+        ([received(), ev.OrderCanceled(T, 1, "C", "")], "'C' is answered but was not asked"),
+        ([received(), ev.OrderReplaced(T, 1, "R")], "'R' is answered but was not asked"),
+        (
+            [received(), ev.RequestRejected(T, 1, "C", "A", CxlRejResponseTo.CANCEL, 0, "")],
+            "'C' is answered but was not asked",
+        ),
+        (
+            [received(), ev.CancelRequested(T, 1, "CLIENT1", "A", "A")],
+            "under ClOrdID A, which was used before",
+        ),
+        (
+            [received(), ev.OrderCanceled(T, 1, "", ""), asked_to_replace("R", 200)],
+            "asks for something of order 1, which has ended",
+        ),
+        (
+            [received(), routed(), ev.RouteReplaced(T, 1, 1, "V2", "")],
+            "route request V2 is answered but was not asked",
+        ),
+        (
+            [received(), routed(), ev.RouteRequestRejected(T, 1, 1, "V2", 0, "")],
+            "route request V2 is rejected but was not asked",
+        ),
+        ([received(account="NONE")], "of an unknown account or symbol"),
+        ([received(account="SMALL", qty=1)], "CLIENT1 may not trade SMALL"),
+        ([received(order_qty=Qty(SCALE // 2))], "not a positive number of lots"),
+        ([received(price=Px(PX + 1))], "is not on a tick"),
+        ([received(qty=10_001)], "more than the firm allows in one order"),
+        ([received(qty=5_001)], "its value is more than the firm allows"),
+        (
+            [
+                received(account="SMALL", session_id="CLIENT2", qty=599),
+                received(2, "B", account="SMALL", session_id="CLIENT2", qty=2),
+            ],
+            "601000000000000000000 of 600000000000000000000 buying power",
+        ),
+        (
+            [received(account="SMALL", session_id="CLIENT2", qty=601, side=Side.SELL)],
+            "to a position of 60100000000",
+        ),
+        ([ev.TradingHalted(T, "all", "", "me", "test"), received()], "was taken while halted by ('all', '')"),
+    ],
+)
+def test_what_must_not_be_is_noticed(events: Sequence[ev.Event], expected: str) -> None:
+    violations = audit(UP, *events).violations
+    assert any(expected in violation for violation in violations), violations
+
+
+def test_a_sound_journal() -> None:
+    auditor = audit(
+        UP,
+        received(),
+        routed(),
+        ev.RouteAccepted(T, 1, 1, "O1"),
+        ev.OrderAccepted(T, 1),
+        filled("X1", 30, px=PX - SCALE),
+        asked_to_replace("R", 200),
+        ev.ReplaceRouted(T, 1, 1, "V2", "V1", "R", Qty(200 * SCALE), Px(PX)),
+        ev.RouteReplaced(T, 1, 1, "V2", ""),
+        ev.OrderReplaced(T, 1, "R"),
+        ev.CancelRequested(T, 1, "CLIENT1", "C", "R"),
+        ev.CancelRouted(T, 1, 1, "V3", "V2", "C"),
+        ev.RouteCanceled(T, 1, 1, "V3", ""),
+        ev.OrderCanceled(T, 1, "C", ""),
+    )
+    assert auditor.violations == []
+    order = auditor.orders[1]
+    assert auditor.status(order) == OrdStatus.CANCELED
+    assert (order["cum_qty"], auditor.leaves_qty(order)) == (30 * SCALE, 0)
+    assert order["cum_notional"] == 30 * 99 * SCALE * SCALE
+    account = auditor.accounts["BIG"]
+    assert account["spent"] == {"EUR": 30 * 99 * SCALE * SCALE}
+    assert account["held"] == {"EUR": 0}
+    assert account["position"] == {"AAA": 30 * SCALE}
+
+
+def test_an_overfill_that_is_questioned_is_not_ours() -> None:
+    assert audit(UP, received(), routed(), filled("X", 101), OVERFILL).violations == []
+
+
+def test_an_early_fill_of_an_increase_is_no_overfill() -> None:
+    assert audit(UP, received(), routed(), asked_to_replace("R", 200), filled("X", 150)).violations == []
+
+
+def test_the_larger_of_old_and_new_is_held_while_a_replace_is_unanswered() -> None:
+    up = audit(UP, received(), routed(), asked_to_replace("R", 300))
+    assert up.accounts["BIG"]["held"]["EUR"] == 300 * 100 * SCALE * SCALE
+    assert up.accounts["BIG"]["open_buy"]["AAA"] == 300 * SCALE
+    up.feed(ev.RequestRejected(T, 1, "R", "A", CxlRejResponseTo.REPLACE, 0, ""))
+    assert up.accounts["BIG"]["held"]["EUR"] == 100 * 100 * SCALE * SCALE
+    down = audit(UP, received(), routed(), asked_to_replace("R", 10))
+    assert down.accounts["BIG"]["held"]["EUR"] == 100 * 100 * SCALE * SCALE
+    down.feed(ev.OrderReplaced(T, 1, "R"))
+    assert down.accounts["BIG"]["held"]["EUR"] == 10 * 100 * SCALE * SCALE
+
+
+@pytest.mark.parametrize(
+    ("events", "status"),
+    [
+        ([], OrdStatus.PENDING_NEW),
+        ([ev.OrderAccepted(T, 1)], OrdStatus.NEW),
+        ([filled("X", 1)], OrdStatus.PARTIALLY_FILLED),
+        ([filled("X", 1), ev.OrderCanceled(T, 1, "", "")], OrdStatus.CANCELED),
+        ([filled("X", 1), ev.OrderDoneForDay(T, 1, ""), filled("Y", 99)], OrdStatus.DONE_FOR_DAY),
+        ([filled("X", 100)], OrdStatus.FILLED),
+        ([ev.OrderCanceled(T, 1, "", ""), filled("X", 100)], OrdStatus.FILLED),
+        ([filled("X", 1), asked_to_replace("R", 200)], OrdStatus.PENDING_REPLACE),
+        (
+            [asked_to_replace("R", 200), ev.CancelRequested(T, 1, "CLIENT1", "C", "A")],
+            OrdStatus.PENDING_CANCEL,
+        ),
+    ],
+)
+def test_status_by_precedence(events: Sequence[ev.Event], status: str) -> None:
+    auditor = audit(UP, received(), routed(), *events)
+    assert auditor.violations == []
+    assert auditor.status(auditor.orders[1]) == status
+
+
+# -- comparing -----------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def world() -> World:
+    world = World(4)
+    for _ in range(300):
+        world.step()
+    assert world.problems() == []
+    return world
+
+
+def test_compare_finds_nothing_in_a_true_state(world: World) -> None:
+    assert world.auditor.compare(world.state.dump()) == []
+
+
+Spoil = Callable[[dict[str, object]], None]
+
+
+def _spoil(*path: object, by: object) -> Spoil:
+    def spoil(state: dict[str, object]) -> None:
+        inner: object = state
+        for key in path[:-1]:
+            inner = inner[key]  # type: ignore[index]
+        inner[path[-1]] = by  # type: ignore[index]
+
+    return spoil
+
+
+@pytest.mark.parametrize(
+    ("spoil", "expected"),
+    [
+        (_spoil("orders", 0, "cum_qty", by=1), "order 1 cum_qty"),
+        (_spoil("orders", 0, "held_money", by=1), "order 1 held_money"),
+        (_spoil("orders", 0, "working", by="Z"), "order 1 working"),
+        (_spoil("orders", 0, "versions", 0, "price", by=1), "order 1 versions"),
+        (_spoil("risk", "BIG", "held", "EUR", by=1), "BIG held"),
+        (_spoil("risk", "BIG", "position", "AAA", by=1), "BIG position"),
+        (_spoil("next_order_id", by=1), "next order id"),
+        (_spoil("counts", "fills", by=0), "count of fills"),
+        (_spoil("reference_px", "AAA", by=1), "reference prices"),
+        (lambda state: state["orders"].pop(), "orders:"),  # type: ignore[attr-defined]
+        (lambda state: state["exec_ids"][VENUE].pop(), "executions:"),  # type: ignore[index]
+        (lambda state: state["cl_ord_ids"].pop(), "ClOrdIDs:"),  # type: ignore[attr-defined]
+    ],
+)
+def test_compare_finds_what_differs(world: World, spoil: Spoil, expected: str) -> None:
+    state = json.loads(world.state.dump())
+    spoil(state)
+    differences = world.auditor.compare(json.dumps(state).encode())
+    assert any(d.startswith(expected) for d in differences), differences
+
+
+def test_compare_trades() -> None:
+    auditor = audit(UP, received(), routed(), filled("X1", 10), filled("X2", 20))
+    row = {
+        "exec_id": "X1",
+        "cl_ord_id": "V1",
+        "symbol": "AAA",
+        "side": "1",
+        "last_qty": "10",
+        "last_px": "100",
+    }
+    second = {**row, "exec_id": "X2", "last_qty": "20"}
+    assert auditor.compare_trades([row, second], VENUE) == []
+    assert auditor.compare_trades([row], VENUE) == ["X2 is in the journal but not in the trade file"]
+    assert auditor.compare_trades([row, second, row], VENUE) == ["X1 is twice in the trade file"]
+    assert (
+        "is in the trade file but not in the journal"
+        in auditor.compare_trades([row, second, {**row, "exec_id": "X3"}], VENUE)[0]
+    )
+    assert auditor.compare_trades([{**row, "last_px": "100.5"}, second], VENUE) == [
+        "X1 last_px: the trade file says 10050000000, the journal 10000000000"
+    ]
+    assert auditor.compare_trades([{**row, "cl_ord_id": "V9"}, second], VENUE) == [
+        "X1 is of V9, which is not an id of its route"
+    ]
+
+
+def test_shares_no_code_with_the_engine() -> None:
+    """It may know the events' schema and the scaled integers, nothing else of the engine."""
+    tree = ast.parse(Path(auditor_module.__file__).read_text())
+    imported = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            imported |= {f"{node.module}.{name.name}" for name in node.names} | {node.module}
+        elif isinstance(node, ast.Import):
+            imported |= {name.name for name in node.names}
+    ours = {name for name in imported if name.startswith("oms.")}
+    assert all(
+        name.startswith(("oms.core.events", "oms.core.types")) or name == "oms.core" for name in ours
+    ), ours
+
+
+def test_a_state_that_was_folded_wrongly_is_noticed() -> None:
+    """The same journal, one event left out on the way to the state."""
+    events = [*definitions(), UP, received(), routed(), filled("X1", 10), filled("X2", 20)]
+    auditor = Auditor()
+    auditor.feed_all(events)
+    state = State()
+    for event in events[:-1]:
+        state.apply(event)
+    assert auditor.compare(state.dump())
+    state.apply(events[-1])
+    assert auditor.compare(state.dump()) == []
