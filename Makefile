@@ -44,7 +44,7 @@ test-all: $(INSTALLED)  ## run all tests, the slow ones too
 	@$(VENV)/python -m pytest -m "" $(ARGS)
 
 check: $(INSTALLED_DEV)  ## format, lint, types, tests, benchmarks run small: all that must hold before a commit
-	$(VENV)/ruff format --check .
+	$(VENV)/ruff format --check --output-format concise .
 	$(VENV)/ruff check .
 	$(VENV)/mypy
 	$(VENV)/python -m pytest

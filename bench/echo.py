@@ -30,7 +30,7 @@ SLEEP_S: Final = 0.01
 """The longest sleep: heartbeats go on. The engine's is the same."""
 
 
-class Echo(quickfix.Application):  # type: ignore[misc]
+class Echo(quickfix.Application):
     """Answers orders as accepted."""
 
     def __init__(self) -> None:

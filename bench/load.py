@@ -55,7 +55,7 @@ def split(data: bytes) -> tuple[list[bytes], bytes]:
     >>> split(b"8=FIX.4.4\\x0135=0\\x0110=000\\x018=FIX")
     ([b'8=FIX.4.4\\x0135=0\\x0110=000\\x01'], b'8=FIX')
     """
-    messages = []
+    messages: list[bytes] = []
     start = 0
     while True:
         end = data.find(_TRAILER, start) + 8

@@ -24,7 +24,7 @@ from oms.kernel import Kernel, Ledger
 
 def test_core_transitions(measure: Measure, scaled: Scaled, open_journal: OpenJournal) -> None:
     """A day's commands, journaled and applied, lead to the day's state."""
-    day = cases.day(scaled(100, 8_000))
+    day = cases.day(scaled(100, 20_000))
     ended: list[tuple[State, int]] = []
 
     def setup() -> tuple[State, JournalWriter]:

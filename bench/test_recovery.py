@@ -22,7 +22,7 @@ from oms.recovery import Timed, recover_directory, take_snapshot
 @pytest.fixture
 def written(scaled: Scaled, tmp_path: Path) -> tuple[cases.Day, Path]:
     """A day, and its journal on disk."""
-    day = cases.day(scaled(100, 8_000))
+    day = cases.day(scaled(100, 20_000))
     cases.write_journal(tmp_path, day.bodies)
     return day, tmp_path
 
@@ -56,7 +56,7 @@ def test_recovery_from_snapshot(measure: Measure, written: tuple[cases.Day, Path
 
 def test_snapshot(measure: Measure, scaled: Scaled, tmp_path: Path) -> None:
     """What the engine's idle turn stands still for."""
-    day = cases.day(scaled(100, 8_000))
+    day = cases.day(scaled(100, 20_000))
     kernel = _folded(day.bodies)
     path = measure(
         lambda: take_snapshot(tmp_path, kernel, len(day.bodies)),
@@ -77,7 +77,7 @@ def test_scan(measure: Measure, written: tuple[cases.Day, Path]) -> None:
 
 def test_decode(measure: Measure, scaled: Scaled) -> None:
     """Decoding alone."""
-    day = cases.day(scaled(100, 8_000))
+    day = cases.day(scaled(100, 20_000))
     events = measure(
         lambda: [ev.decode(body) for body in day.bodies],
         Counted("recovery: decode", "records/s", len(day.bodies)),
@@ -87,7 +87,7 @@ def test_decode(measure: Measure, scaled: Scaled) -> None:
 
 def test_apply(measure: Measure, scaled: Scaled) -> None:
     """Applying alone."""
-    day = cases.day(scaled(100, 8_000))
+    day = cases.day(scaled(100, 20_000))
     events = [ev.decode(body) for body in day.bodies if cases.is_transition(body)]
 
     def run() -> State:

@@ -271,11 +271,11 @@ def figures(results: Sequence[Result]) -> list[Figure]:
 Read = Callable[[Result], float]
 
 _KINDS: Final[tuple[tuple[str, str, str, Read], ...]] = (
-    ("round trip to the first report, median", "us", "new", lambda r: r.median_us("new")),
-    ("round trip to the first report, p99", "us", "new", lambda r: r.percentile_us("new", 99)),
-    ("round trip to the fill, median", "us", "fill", lambda r: r.median_us("fill")),
-    ("saturated, 64 outstanding", "orders/s", "saturated", lambda r: r.orders_per_s),
-    ("processor time per order, saturated", "us", "cpu_saturated", lambda r: r.cpu_us("saturated")),
+    ("first report, median", "us", "new", lambda r: r.median_us("new")),
+    ("first report, p99", "us", "new", lambda r: r.percentile_us("new", 99)),
+    ("complete fill, median", "us", "fill", lambda r: r.median_us("fill")),
+    ("64 outstanding", "orders/s", "saturated", lambda r: r.orders_per_s),
+    ("processor time per order", "us", "cpu_saturated", lambda r: r.cpu_us("saturated")),
 )
 """What is said of each variant: its name, unit, the samples it needs, and how it is read from a round."""
 

@@ -238,7 +238,38 @@ def decide_or_question(state: State, command: cmd.Command, now_ns: int) -> list[
     except Exception as error:
         log.exception("no decision about %r", command)
         who = getattr(command, "session_id", "") or getattr(command, "venue", "")
-        return [ev.ReportQuestioned(now_ns, 0, who, "internal_error", "", repr(error))]
+        shown = ev.ReportQuestioned(now_ns, 0, who, "internal_error", "", repr(error))
+        return [shown, *_denied_undecided(state, command, now_ns)]
+
+
+def _denied_undecided(state: State, command: cmd.Command, now_ns: int) -> list[ev.Event]:
+    """The client is not left without an answer."""
+    why = ("internal_error", "it could not be decided about")
+    if isinstance(command, cmd.NewOrder):
+        return [
+            ev.OrderDenied(
+                at_ns=now_ns,
+                order_id=state.next_order_id,
+                session_id=command.session_id,
+                cl_ord_id=command.cl_ord_id,
+                account=command.account,
+                symbol=command.symbol,
+                side=command.side,
+                order_qty=command.order_qty,
+                ord_type=command.ord_type,
+                price=command.price,
+                time_in_force=command.time_in_force,
+                reason=why[0],
+                ord_rej_reason=99,
+                text=why[1],
+            )
+        ]
+    if isinstance(command, cmd.CancelOrder | cmd.ReplaceOrder):
+        order = state.find(command.session_id, command.orig_cl_ord_id)
+        response_to = "1" if isinstance(command, cmd.CancelOrder) else "2"
+        ids = (command.session_id, command.cl_ord_id, command.orig_cl_ord_id)
+        return [ev.RequestDenied(now_ns, order.order_id if order else 0, *ids, response_to, 99, *why)]
+    return []
 
 
 def read_message(session_id: str, text: str, venues: frozenset[str]) -> cmd.Command | None:

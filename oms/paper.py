@@ -128,10 +128,13 @@ class PaperVenue:
     def _settle(self, order: Order, route: Route, outcome: Outcome) -> None:
         """Report an incoming order's trades to both sides, then what became of its remainder."""
         for trade in outcome.trades:
-            self._filled(order, route, trade.price, trade.qty)
+            reports = [self._fill(order, route, trade.price, trade.qty)]
             maker = self._state.routes.get(str(trade.maker_id))
-            if maker is not None:
-                self._filled(*maker, trade.price, trade.qty)
+            if maker is None:
+                self._submit(reports[0])
+            else:
+                reports.append(self._fill(*maker, trade.price, trade.qty))
+                self._submit(cmd.VenueTrade(tuple(reports)))
         if outcome.canceled_qty:
             why = {
                 TimeInForce.IOC: "immediate or cancel: remainder canceled",
@@ -163,18 +166,16 @@ class PaperVenue:
 
     # -- reports ---------------------------------------------------------------------------------------------
 
-    def _filled(self, order: Order, route: Route, price: int, qty: int) -> None:
-        self._submit(
-            cmd.VenueReport(
-                NAME,
-                route.cl_ord_id,
-                ExecType.TRADE,
-                OrdStatus.FILLED if route.cum_qty + qty >= route.order_qty else OrdStatus.PARTIALLY_FILLED,
-                exec_id=f"{self._run_id}.{next(self._exec_ids)}",
-                venue_order_id=route.venue_order_id,
-                last_qty=Qty(qty),
-                last_px=Px(price),
-            )
+    def _fill(self, order: Order, route: Route, price: int, qty: int) -> cmd.VenueReport:
+        return cmd.VenueReport(
+            NAME,
+            route.cl_ord_id,
+            ExecType.TRADE,
+            OrdStatus.FILLED if route.cum_qty + qty >= route.order_qty else OrdStatus.PARTIALLY_FILLED,
+            exec_id=f"{self._run_id}.{next(self._exec_ids)}",
+            venue_order_id=route.venue_order_id,
+            last_qty=Qty(qty),
+            last_px=Px(price),
         )
 
     def _report(

@@ -1,7 +1,8 @@
 """Make the README's pictures from the running system: `python tools/make_pictures.py`.
 
-Runs the demonstration into a temporary directory and keeps what a terminal would have shown, as SVG: the end of the
-demonstration (docs/demo.svg), and the story of one of its orders, one that was replaced and filled (docs/order.svg).
+Runs the demonstration into a temporary directory and keeps what a terminal would have shown, as SVG: the end
+of the demonstration (docs/demo.svg), and the story of one of its orders, one that was replaced and filled
+(docs/order.svg).
 """
 
 import tempfile

@@ -26,6 +26,7 @@ class NewOrder(Command, frozen=True, gc=False):
     ord_type: str
     price: Px  # 0 for a market order
     time_in_force: str
+    poss_resend: bool = False  # PossResend(97): the client does not know whether it has sent this before
 
 
 class CancelOrder(Command, frozen=True, gc=False):
@@ -79,6 +80,12 @@ class VenueReport(Command, frozen=True, gc=False):
     ord_rej_reason: int = 0
     text: str = ""
     transact_time_ns: int = 0
+
+
+class VenueTrade(Command, frozen=True, gc=False):
+    """Both sides of one trade between two of our orders: neither may be known without the other."""
+
+    reports: tuple[VenueReport, ...]
 
 
 class VenueCancelReject(Command, frozen=True, gc=False):
@@ -148,6 +155,7 @@ AnyCommand = (
     | ReplaceOrder
     | RequestStatus
     | VenueReport
+    | VenueTrade
     | VenueCancelReject
     | VenueRefusal
     | PublishPrice

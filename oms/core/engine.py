@@ -27,7 +27,7 @@ from typing import Any, Final
 from oms.core import commands as cmd
 from oms.core import events as ev
 from oms.core.controls import Ask, Denial, check
-from oms.core.order import Order, Request, Route, RouteRequest
+from oms.core.order import Order, Route, RouteRequest
 from oms.core.routing import choose_venue, venue_down
 from oms.core.state import State, route_cl_ord_id
 from oms.core.types import CxlRejResponseTo, ExecType, OrdStatus, Qty, format_scaled
@@ -39,6 +39,8 @@ UNKNOWN_ORDER: Final = 1
 ALREADY_PENDING: Final = 3
 DUPLICATE_CL_ORD_ID: Final = 6
 OTHER: Final = 99
+
+STATUS_REQUEST: Final = "H"  # MsgType(35)
 
 
 def decide(state: State, command: cmd.Command, now_ns: int) -> Events:
@@ -54,6 +56,10 @@ def decide(state: State, command: cmd.Command, now_ns: int) -> Events:
 
 def _new_order(state: State, command: cmd.NewOrder, now_ns: int) -> Events:
     order_id = state.next_order_id
+    if command.poss_resend and (command.session_id, command.cl_ord_id) in state.cl_ord_ids:
+        # *Source:* FIX order state matrix F.1.b.
+        asked = cmd.RequestStatus(command.session_id, command.cl_ord_id, command.symbol, command.side)
+        return _request_status(state, asked, now_ns)
     ask = Ask(
         command.session_id,
         command.cl_ord_id,
@@ -163,14 +169,12 @@ def _replace_order(state: State, command: cmd.ReplaceOrder, now_ns: int) -> Even
         order.time_in_force,
         order,
     )
-    if denial is None:
-        refused = check(state, ask)
-        # A control's OrdRejReason(103) is no CxlRejReason(102).
-        denial = Denial(refused.reason, OTHER, refused.text) if refused is not None else None
     # A filled order may still grow: its last route is asked, as the one that can.
     route = next((r for r in order.routes if not r.ended), order.routes[-1])
     if denial is None:
-        denial = venue_unreachable(state, route.venue)
+        refused = check(state, ask) or venue_down(state, route.venue)
+        # A control's OrdRejReason(103) is no CxlRejReason(102).
+        denial = Denial(refused.reason, OTHER, refused.text) if refused is not None else None
     if denial is not None:
         return [_request_denied(command, order, CxlRejResponseTo.REPLACE, denial, now_ns)]
     elsewhere = order.cum_qty - route.cum_qty
@@ -214,7 +218,7 @@ def _request_status(state: State, command: cmd.RequestStatus, now_ns: int) -> Ev
 
 
 def venue_unreachable(state: State, venue: str) -> Denial | None:
-    """A cancel or replace needs a venue that is logged on. A halt does not stop it."""
+    """A cancel needs a venue that is logged on. A halt does not stop it."""
     if venue not in state.sessions_up:
         return Denial("venue_down", OTHER, f"venue {venue} is not logged on")
     return None
@@ -298,6 +302,9 @@ def _venue_report(state: State, command: cmd.VenueReport, now_ns: int) -> Events
 
 
 def _reported_new(state: State, order: Order, route: Route, command: cmd.VenueReport, now_ns: int) -> Events:
+    if route.working == OrdStatus.REJECTED:
+        # It may be live where nothing holds risk for it any more.
+        return [_questioned(now_ns, order.order_id, command, "accepted_after_reject")]
     if route.working != OrdStatus.PENDING_NEW:
         return []
     return _accepted(order, route, command, now_ns)
@@ -313,10 +320,13 @@ def _accepted(order: Order, route: Route, command: cmd.VenueReport, now_ns: int)
 def _reported_trade(
     state: State, order: Order, route: Route, command: cmd.VenueReport, now_ns: int
 ) -> Events:
-    if command.exec_id in state.exec_ids.get(route.venue, ()):
+    booked = state.exec_ids.get(route.venue, {}).get(command.exec_id)
+    if booked == order.order_id:
         return []
-    if command.last_qty <= 0 or not command.exec_id:
-        return [_questioned(now_ns, order.order_id, command, "execution_without_quantity_or_id")]
+    if booked is not None:
+        return [_questioned(now_ns, order.order_id, command, f"exec_id_of_order_{booked}")]
+    if command.last_qty <= 0 or command.last_px <= 0 or not command.exec_id:
+        return [_questioned(now_ns, order.order_id, command, "execution_without_quantity_price_or_id")]
     events: Events = []
     if route.working == OrdStatus.PENDING_NEW:
         events += _accepted(order, route, command, now_ns)
@@ -331,6 +341,8 @@ def _reported_trade(
             command.transact_time_ns,
         )
     )
+    if route.working == OrdStatus.REJECTED:
+        events.append(_questioned(now_ns, order.order_id, command, "execution_after_reject"))
     # An unanswered increase may have been filled already: the largest quantity asked for counts.
     asked = max([route.order_qty, *(r.order_qty for r in route.requests)])
     if route.cum_qty + command.last_qty > asked:
@@ -348,14 +360,21 @@ def _reported_canceled(
 
 
 def _canceled(order: Order, route: Route, request: RouteRequest | None, text: str, now_ns: int) -> Events:
-    events: Events = [
+    """The venue has ended a route, in answer to a request of ours or of its own accord."""
+    events: Events = []
+    if request is not None and request.response_to == CxlRejResponseTo.REPLACE:
+        # Asked to change it, the venue canceled it instead: the change is refused, the cancel is nobody's wish.
+        events += _request_rejected(order, route, request, TOO_LATE, text or "canceled instead", now_ns)
+        request = None
+    events.append(
         ev.RouteCanceled(
             now_ns, order.order_id, route.route_id, request.cl_ord_id if request is not None else "", text
         )
-    ]
-    if _last_alive(order, route):
-        # With several routes the client's one request is answered when the last of them has ended.
-        asked = _open_cancel(order) if request is not None else None
+    )
+    asked = order.request(request.request_cl_ord_id) if request is not None else None
+    # With several routes the client's one request is answered when the last of them has ended. One that came
+    # to an end already canceled is answered by that same end.
+    if _last_alive(order, route) or (asked is not None and order.working == OrdStatus.CANCELED):
         events.append(
             ev.OrderCanceled(now_ns, order.order_id, asked.cl_ord_id if asked is not None else "", text)
         )
@@ -368,16 +387,21 @@ def _reported_replaced(
     request = route.request(command.cl_ord_id)
     if request is None:
         # Known already, or nobody asked.
-        known = command.cl_ord_id == route.cl_ord_id
+        known = command.cl_ord_id == route.cl_ord_id or command.cl_ord_id in route.past_ids
         return [] if known else [_questioned(now_ns, order.order_id, command, "replaced_without_request")]
     if request.response_to != CxlRejResponseTo.REPLACE:
         return [_questioned(now_ns, order.order_id, command, "cancel_answered_by_replaced")]
-    return _replaced(order, route, request, command.venue_order_id, now_ns)
+    return _replaced(order, route, request, command, now_ns)
 
 
-def _replaced(order: Order, route: Route, request: RouteRequest, venue_order_id: str, now_ns: int) -> Events:
+def _replaced(
+    order: Order, route: Route, request: RouteRequest, command: cmd.VenueReport, now_ns: int
+) -> Events:
+    # What can be changed is live: a replace before the acknowledgement acknowledges.
+    events = _accepted(order, route, command, now_ns) if route.working == OrdStatus.PENDING_NEW else []
     return [
-        ev.RouteReplaced(now_ns, order.order_id, route.route_id, request.cl_ord_id, venue_order_id),
+        *events,
+        ev.RouteReplaced(now_ns, order.order_id, route.route_id, request.cl_ord_id, command.venue_order_id),
         ev.OrderReplaced(now_ns, order.order_id, request.request_cl_ord_id),
     ]
 
@@ -385,6 +409,10 @@ def _replaced(order: Order, route: Route, request: RouteRequest, venue_order_id:
 def _reported_rejected(
     state: State, order: Order, route: Route, command: cmd.VenueReport, now_ns: int
 ) -> Events:
+    request = route.request(command.cl_ord_id)
+    if request is not None:
+        # Some venues refuse a request so, where OrderCancelReject is meant.
+        return _request_rejected(order, route, request, OTHER, command.text, now_ns)
     if route.ended:
         return []
     return _rejected(order, route, command.ord_rej_reason, command.text, now_ns)
@@ -407,11 +435,16 @@ def _reported_ended(
     """Expired, or done for the day."""
     if route.ended:
         return []
-    done_for_day = command.exec_type == ExecType.DONE_FOR_DAY
-    events: Events = [ev.RouteExpired(now_ns, order.order_id, route.route_id, done_for_day, command.text)]
+    return _ended(order, route, command.exec_type, command.text, now_ns)
+
+
+def _ended(order: Order, route: Route, how: str, text: str, now_ns: int) -> Events:
+    """`how` is ExecType(150), or OrdStatus(39), which has the same letters: 3 done for day, C expired."""
+    done_for_day = how == ExecType.DONE_FOR_DAY
+    events: Events = [ev.RouteExpired(now_ns, order.order_id, route.route_id, done_for_day, text)]
     if _last_alive(order, route):
         kind = ev.OrderDoneForDay if done_for_day else ev.OrderExpired
-        events.append(kind(now_ns, order.order_id, command.text))
+        events.append(kind(now_ns, order.order_id, text))
     return events
 
 
@@ -427,23 +460,11 @@ def _reported_status(
 ) -> Events:
     """The answer to a question of ours settles what was in doubt; it brings no executions."""
     request = route.request(command.cl_ord_id)
-    unknown = command.ord_status == OrdStatus.REJECTED
     if request is not None:
-        if unknown:
-            return _request_rejected(
-                order, route, request, UNKNOWN_ORDER, "not received by the venue", now_ns
-            )
-        if command.ord_status == OrdStatus.CANCELED:
-            return _canceled(order, route, request, command.text, now_ns)
-        if request.response_to == CxlRejResponseTo.REPLACE and command.ord_status not in (
-            OrdStatus.PENDING_REPLACE,
-            OrdStatus.PENDING_CANCEL,
-        ):
-            return _replaced(order, route, request, command.venue_order_id, now_ns)
-        return []
+        return _request_settled(order, route, request, command, now_ns)
     if route.ended:
         return []
-    if unknown:
+    if command.ord_status == OrdStatus.REJECTED:
         if route.working != OrdStatus.PENDING_NEW:
             return [_questioned(now_ns, order.order_id, command, "working_order_unknown_to_venue")]
         return _rejected(order, route, 99, command.text or "not received by the venue", now_ns)
@@ -451,9 +472,43 @@ def _reported_status(
     if command.cum_qty != route.cum_qty:
         # The executions themselves come, or came, by the session's own recovery: none is invented here.
         events.append(_questioned(now_ns, order.order_id, command, "executed_quantity_differs"))
+    return events + _ended_by_status(order, route, None, command, now_ns)
+
+
+def _request_settled(
+    order: Order, route: Route, request: RouteRequest, command: cmd.VenueReport, now_ns: int
+) -> Events:
+    """What the venue's word on a request of ours means for it."""
+    if command.ord_status == OrdStatus.REJECTED:
+        return _request_rejected(order, route, request, UNKNOWN_ORDER, "not received by the venue", now_ns)
+    ended = _ended_by_status(order, route, request, command, now_ns)
+    if ended:
+        return ended
+    pending = (OrdStatus.PENDING_REPLACE, OrdStatus.PENDING_CANCEL)
+    if request.response_to == CxlRejResponseTo.REPLACE and command.ord_status not in pending:
+        return _replaced(order, route, request, command, now_ns)
+    return []
+
+
+def _ended_by_status(
+    order: Order, route: Route, request: RouteRequest | None, command: cmd.VenueReport, now_ns: int
+) -> Events:
+    """The route has ended at the venue: end it here, and answer the request that was asked about."""
     if command.ord_status == OrdStatus.CANCELED:
-        events += _canceled(order, route, None, command.text, now_ns)
+        return _canceled(order, route, request, command.text, now_ns)
+    if command.ord_status not in (OrdStatus.EXPIRED, OrdStatus.DONE_FOR_DAY):
+        return []
+    events: Events = []
+    if request is not None:
+        events += _request_rejected(order, route, request, TOO_LATE, "the order has ended", now_ns)
+    if not route.ended:
+        events += _ended(order, route, command.ord_status, command.text, now_ns)
     return events
+
+
+def _venue_trade(state: State, command: cmd.VenueTrade, now_ns: int) -> Events:
+    """Two orders of ours, decided about together: each report concerns an order of its own."""
+    return [event for report in command.reports for event in _venue_report(state, report, now_ns)]
 
 
 def _venue_cancel_reject(state: State, command: cmd.VenueCancelReject, now_ns: int) -> Events:
@@ -498,6 +553,9 @@ def _venue_refusal(state: State, command: cmd.VenueRefusal, now_ns: int) -> Even
     if found is None or found[1].venue != command.venue:
         return [_questioned(now_ns, 0, command, "refused_message")]
     order, route = found
+    if command.msg_type == STATUS_REQUEST:
+        # The venue does not answer questions: what is in doubt stays so, which says nothing of the order.
+        return [_questioned(now_ns, order.order_id, command, "status_request_refused")]
     request = route.request(command.cl_ord_id)
     if request is not None:
         return _request_rejected(order, route, request, OTHER, command.text, now_ns)
@@ -519,10 +577,6 @@ def order_ended(order: Order) -> bool:
         OrdStatus.EXPIRED,
         OrdStatus.DONE_FOR_DAY,
     )
-
-
-def _open_cancel(order: Order) -> Request | None:
-    return next((r for r in order.requests if r.response_to == CxlRejResponseTo.CANCEL), None)
 
 
 def _questioned(now_ns: int, order_id: int, command: Any, reason: str) -> ev.ReportQuestioned:
@@ -583,6 +637,7 @@ _DECIDE: Final[dict[type, Callable[[State, Any, int], Events]]] = {
     cmd.ReplaceOrder: _replace_order,
     cmd.RequestStatus: _request_status,
     cmd.VenueReport: _venue_report,
+    cmd.VenueTrade: _venue_trade,
     cmd.VenueCancelReject: _venue_cancel_reject,
     cmd.VenueRefusal: _venue_refusal,
     cmd.PublishPrice: _publish_price,

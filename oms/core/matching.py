@@ -94,9 +94,12 @@ class MatchingBook:
         resting = self.book.get(id)
         if resting is None:
             return None
+        if qty <= 0:
+            self.book.remove(id)
+            return Outcome([], 0, 0)
         if price == resting.price and qty <= resting.qty:
             self.book.amend(id, price, qty)
-            return Outcome([], max(qty, 0), 0)
+            return Outcome([], qty, 0)
         self.book.remove(id)
         return self.enter(id, resting.side, OrdType.LIMIT, price, qty, owner=resting.owner)
 

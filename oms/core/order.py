@@ -66,6 +66,7 @@ class Route(Struct):
     price: Px
     sent_ids: int = 1  # how many ClOrdIDs we have used for it: the next is numbered so
     venue_order_id: str = ""
+    past_ids: list[str] = field(default_factory=list)  # accepted ids that a replace has put aside
     working: str = OrdStatus.PENDING_NEW
     cum_qty: int = 0
     cum_notional: int = 0
@@ -102,7 +103,7 @@ class Order(Struct):
     ord_type: str
     time_in_force: str
     received_ns: int
-    rested_ns: int  # since when it has its place in the book of open orders
+    place: int  # its place in the queue of open orders: a count, since a clock may stand still or step back
     versions: list[Version]
     working: str = OrdStatus.PENDING_NEW
     cum_qty: int = 0
@@ -164,9 +165,9 @@ def settled_status(order: Order) -> str:
     """OrdStatus(39) as it would be without the unanswered requests."""
     if order.working == OrdStatus.DONE_FOR_DAY:
         return OrdStatus.DONE_FOR_DAY
-    if order.cum_qty >= order.versions[-1].order_qty:
+    if order.cum_qty and order.cum_qty >= order.versions[-1].order_qty:
         return OrdStatus.FILLED
-    if order.working in ENDED:
+    if order.working in (OrdStatus.CANCELED, OrdStatus.EXPIRED):
         return order.working
     if order.cum_qty:
         return OrdStatus.PARTIALLY_FILLED

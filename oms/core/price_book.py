@@ -120,7 +120,8 @@ class PriceBook:
         levels = self._bids if side == Side.BUY else self._asks
         if not levels:
             return None
-        return next(iter(levels.peekitem(0)[1].values()))
+        first: Resting = next(iter(levels.peekitem(0)[1].values()))
+        return first
 
     def orders(self, side: str) -> Iterator[Resting]:
         """All orders of a side, in priority. The book must not change meanwhile."""

@@ -20,7 +20,7 @@ from oms.core import events as ev
 from oms.core.order import Order, Request, Route, RouteRequest, Version
 from oms.core.price_book import PriceBook, Resting
 from oms.core.risk import AccountRisk, fill, money, rehold
-from oms.core.types import SCALE, CxlRejResponseTo, OrdStatus, Px
+from oms.core.types import SCALE, CxlRejResponseTo, OrdStatus, Px, Qty
 
 Key = tuple[str, str]
 
@@ -30,13 +30,14 @@ class Snapshot(Struct):
 
     epoch: str
     next_order_id: int
+    next_place: int
     instruments: list[ev.InstrumentDefined]
     accounts: list[ev.AccountDefined]
     firm: ev.FirmDefined | None
     groups: list[ev.AllocationGroupDefined]
     orders: list[Order]
     cl_ord_ids: list[tuple[str, str, int]]
-    exec_ids: dict[str, list[str]]
+    exec_ids: dict[str, dict[str, int]]
     risk: dict[str, AccountRisk]
     sessions_up: list[str]
     reference_px: dict[str, int]
@@ -59,6 +60,7 @@ class State:
         "halts",
         "instruments",
         "next_order_id",
+        "next_place",
         "orders",
         "reference_px",
         "risk",
@@ -69,6 +71,7 @@ class State:
     def __init__(self) -> None:
         self.epoch = ""
         self.next_order_id = 1
+        self.next_place = 1
         self.instruments: dict[str, ev.InstrumentDefined] = {}
         self.accounts: dict[str, ev.AccountDefined] = {}
         self.firm: ev.FirmDefined | None = None
@@ -78,7 +81,8 @@ class State:
         self.cl_ord_ids: dict[Key, int] = {}
         # Our ClOrdID at a venue -> the route it was used for.
         self.routes: dict[str, tuple[Order, Route]] = {}
-        self.exec_ids: dict[str, set[str]] = {}
+        # Venue -> ExecID -> the order that it executed.
+        self.exec_ids: dict[str, dict[str, int]] = {}
         self.risk: dict[str, AccountRisk] = {}
         self.books: dict[str, PriceBook] = {}
         self.sessions_up: set[str] = set()
@@ -117,13 +121,14 @@ class State:
             Snapshot(
                 epoch=self.epoch,
                 next_order_id=self.next_order_id,
+                next_place=self.next_place,
                 instruments=[self.instruments[k] for k in sorted(self.instruments)],
                 accounts=[self.accounts[k] for k in sorted(self.accounts)],
                 firm=self.firm,
                 groups=[self.groups[k] for k in sorted(self.groups)],
                 orders=[self.orders[k] for k in sorted(self.orders)],
                 cl_ord_ids=sorted((s, c, o) for (s, c), o in self.cl_ord_ids.items()),
-                exec_ids={venue: sorted(ids) for venue, ids in self.exec_ids.items()},
+                exec_ids=self.exec_ids,
                 risk=self.risk,
                 sessions_up=sorted(self.sessions_up),
                 reference_px=dict(self.reference_px),
@@ -139,13 +144,14 @@ class State:
         state = cls()
         state.epoch = snapshot.epoch
         state.next_order_id = snapshot.next_order_id
+        state.next_place = snapshot.next_place
         state.instruments = {i.symbol: i for i in snapshot.instruments}
         state.accounts = {a.account: a for a in snapshot.accounts}
         state.firm = snapshot.firm
         state.groups = {g.account: g for g in snapshot.groups}
         state.orders = {o.order_id: o for o in snapshot.orders}
         state.cl_ord_ids = {(s, c): o for s, c, o in snapshot.cl_ord_ids}
-        state.exec_ids = {venue: set(ids) for venue, ids in snapshot.exec_ids.items()}
+        state.exec_ids = snapshot.exec_ids
         state.risk = snapshot.risk
         state.sessions_up = set(snapshot.sessions_up)
         state.reference_px = {s: Px(px) for s, px in snapshot.reference_px.items()}
@@ -158,9 +164,8 @@ class State:
                         order,
                         route,
                     )
-        # Priority is the order of arrival: a version that moved stands behind all that rested by then.
         resting = [o for o in state.orders.values() if not o.ended and o.price]
-        for order in sorted(resting, key=lambda o: (o.rested_ns, o.order_id)):
+        for order in sorted(resting, key=lambda o: o.place):
             state._book(order.symbol).add(Resting(order.order_id, order.side, order.price, order.leaves_qty))
         return state
 
@@ -181,6 +186,11 @@ class State:
         order.reason = reason
         self._rehold(order)
         self._book(order.symbol).remove(order.order_id)
+
+    def _take_place(self) -> int:
+        """The last place in the queue."""
+        self.next_place += 1
+        return self.next_place - 1
 
     def _count(self, name: str) -> None:
         self.counts[name] = self.counts.get(name, 0) + 1
@@ -253,7 +263,7 @@ def _order_received(state: State, event: ev.OrderReceived) -> None:
         ord_type=event.ord_type,
         time_in_force=event.time_in_force,
         received_ns=event.at_ns,
-        rested_ns=event.at_ns,
+        place=state._take_place(),
         versions=[Version(event.cl_ord_id, event.order_qty, event.price, event.hold_px, event.at_ns)],
     )
     state.orders[event.order_id] = order
@@ -275,7 +285,7 @@ def _order_denied(state: State, event: ev.OrderDenied) -> None:
         ord_type=event.ord_type,
         time_in_force=event.time_in_force,
         received_ns=event.at_ns,
-        rested_ns=event.at_ns,
+        place=0,
         versions=[Version(event.cl_ord_id, event.order_qty, event.price, Px(0), event.at_ns)],
         working=OrdStatus.REJECTED,
         reason=event.reason,
@@ -307,8 +317,8 @@ def _order_filled(state: State, event: ev.OrderFilled) -> None:
     order.cum_notional += notional
     venue_ids = state.exec_ids.get(route.venue)
     if venue_ids is None:
-        venue_ids = state.exec_ids[route.venue] = set()
-    venue_ids.add(event.exec_id)
+        venue_ids = state.exec_ids[route.venue] = {}
+    venue_ids[event.exec_id] = order.order_id
     instrument = state.instruments[order.symbol]
     risk = state.risk[order.account]
     worth = (
@@ -327,7 +337,7 @@ def _order_filled(state: State, event: ev.OrderFilled) -> None:
 def _cancel_requested(state: State, event: ev.CancelRequested) -> None:
     order = state.orders[event.order_id]
     order.requests.append(
-        Request(CxlRejResponseTo.CANCEL, event.cl_ord_id, event.orig_cl_ord_id, ev.Qty(0), Px(0), Px(0))
+        Request(CxlRejResponseTo.CANCEL, event.cl_ord_id, event.orig_cl_ord_id, Qty(0), Px(0), Px(0))
     )
     state.cl_ord_ids[event.session_id, event.cl_ord_id] = event.order_id
 
@@ -363,8 +373,10 @@ def _request_rejected(state: State, event: ev.RequestRejected) -> None:
 def _order_canceled(state: State, event: ev.OrderCanceled) -> None:
     order = state.orders[event.order_id]
     order.requests = [r for r in order.requests if r.cl_ord_id != event.cl_ord_id]
+    if order.working != OrdStatus.CANCELED:
+        # Otherwise a second request is answered by the same end.
+        state._count("canceled")
     state._end(order, OrdStatus.CANCELED, event.text)
-    state._count("canceled")
 
 
 def _order_replaced(state: State, event: ev.OrderReplaced) -> None:
@@ -376,18 +388,17 @@ def _order_replaced(state: State, event: ev.OrderReplaced) -> None:
     book = state._book(order.symbol)
     before = order.versions[-1]
     open_before = before.order_qty - order.cum_qty
-    order.versions.append(
-        Version(request.cl_ord_id, request.order_qty, request.price, request.hold_px, event.at_ns)
-    )
+    # Below what has executed means: stop there. *Source:* FIX order state matrix C.3.
+    order_qty = Qty(max(request.order_qty, order.cum_qty))
+    order.versions.append(Version(request.cl_ord_id, order_qty, request.price, request.hold_px, event.at_ns))
     state._rehold(order)
     leaves = order.leaves_qty
-    if order.price:
-        if order.price != before.price or leaves > open_before:
-            order.rested_ns = event.at_ns
-        if order.order_id in book:
-            book.amend(order.order_id, order.price, leaves)
-        elif leaves > 0:
-            book.add(Resting(order.order_id, order.side, order.price, leaves))
+    if order.price and (order.price != before.price or leaves > open_before):
+        order.place = state._take_place()
+    if order.order_id in book:
+        book.amend(order.order_id, order.price, leaves)
+    elif leaves > 0 and order.price:
+        book.add(Resting(order.order_id, order.side, order.price, leaves))
     state._count("replaced")
 
 
@@ -423,7 +434,7 @@ def _cancel_routed(state: State, event: ev.CancelRouted) -> None:
     route = order.route(event.route_id)
     route.sent_ids += 1
     route.requests.append(
-        RouteRequest(CxlRejResponseTo.CANCEL, event.cl_ord_id, event.request_cl_ord_id, ev.Qty(0), Px(0))
+        RouteRequest(CxlRejResponseTo.CANCEL, event.cl_ord_id, event.request_cl_ord_id, Qty(0), Px(0))
     )
     state.routes[event.cl_ord_id] = (order, route)
 
@@ -452,8 +463,9 @@ def _route_replaced(state: State, event: ev.RouteReplaced) -> None:
     if request is None:
         return
     route.requests.remove(request)
+    route.past_ids.append(route.cl_ord_id)
     route.cl_ord_id = request.cl_ord_id
-    route.order_qty = request.order_qty
+    route.order_qty = Qty(max(request.order_qty, route.cum_qty))
     route.price = request.price
     if event.venue_order_id:
         route.venue_order_id = event.venue_order_id

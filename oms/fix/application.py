@@ -36,7 +36,7 @@ _HEADER_OR_TRAILER: Final = re.compile(r"(?:^|(?<=\x01))(?:8|9|10|34|43|49|52|56
 _NEVER_LATE: Final = (MsgType.NEW_ORDER_SINGLE, MsgType.ORDER_CANCEL_REPLACE_REQUEST)
 
 
-class Application(quickfix.Application):  # type: ignore[misc]
+class Application(quickfix.Application):
     """One for all sessions of the engine.
 
     `names` maps a SessionID's text to the name the configuration gives it.

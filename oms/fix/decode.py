@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Final
 
 from oms.core import commands as cmd
-from oms.core.types import ExecType, OrdType, Px, Qty, TimeInForce, parse_scaled
+from oms.core.types import MAX_SCALED, ExecType, OrdType, Px, Qty, TimeInForce, parse_scaled
 from oms.fix import tags
 from oms.fix.tags import MsgType
 from oms.fix.wire import fields, parse_utc_timestamp
@@ -73,6 +73,7 @@ def _new_order_single(session_id: str, message: Fields) -> cmd.NewOrder:
         ord_type,
         _price(message, ord_type),
         message.get(tags.TIME_IN_FORCE, TimeInForce.DAY),
+        message.get(tags.POSS_RESEND) == "Y",
     )
 
 
@@ -219,13 +220,18 @@ def _whole(message: Fields, tag: str, default: int) -> int:
 
 
 def _time(message: Fields, tag: str) -> int:
+    """A UTCTimestamp in nanoseconds; 0 where there is none that means anything.
+
+    No fill is lost for the sake of its time: some platforms send the end of theirs where they have none.
+    """
     text = message.get(tag)
     if not text:
         return 0
     try:
-        return parse_utc_timestamp(text)
-    except ValueError:
-        raise Malformed(Malformed.BAD_VALUE, tag, f"tag {tag} is not a UTCTimestamp") from None
+        found = parse_utc_timestamp(text)
+    except (ValueError, OverflowError):
+        return 0
+    return found if 0 <= found <= MAX_SCALED else 0
 
 
 def _price(message: Fields, ord_type: str) -> Px:

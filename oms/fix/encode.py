@@ -65,12 +65,17 @@ def _text(text: str) -> str:
 
 def _order_denied(event: ev.OrderDenied, seq: int, state: State) -> Outgoing:
     order = state.orders[event.order_id]
+    if event.reason == "duplicate_cl_ord_id":
+        # Reported on the order that has the id, as it stands: "rejected" would say that it has ended.
+        # *Source:* FIX order state matrix F.1.a.
+        order = state.find(event.session_id, event.cl_ord_id) or order
     return _report(
         state,
         order,
         event,
         seq,
         "8",
+        cl_ord_id=event.cl_ord_id,
         more=f"103={event.ord_rej_reason}\x01{_text(f'{event.reason}: {event.text}')}",
     )
 
@@ -171,7 +176,7 @@ def _request_rejected(event: ev.RequestRejected, seq: int, state: State) -> Outg
         order.session_id,
         order,
         event.cl_ord_id,
-        event.orig_cl_ord_id,
+        order.cl_ord_id,
         event.cxl_rej_response_to,
         event.cxl_rej_reason,
         event.text,
@@ -182,7 +187,9 @@ def _status_requested(event: ev.StatusRequested, seq: int, state: State) -> Outg
     order = state.orders.get(event.order_id)
     asked = f"790={event.ord_status_req_id}\x01" if event.ord_status_req_id else ""
     if order is not None:
-        return _report(state, order, event, seq, "I", more=asked)
+        # Asked under an older id: both are named.
+        older = event.cl_ord_id if event.cl_ord_id != order.cl_ord_id else ""
+        return _report(state, order, event, seq, "I", orig_cl_ord_id=older, more=asked)
     symbol = f"55={event.symbol}\x01" if event.symbol else ""
     side = f"54={event.side}\x01" if event.side else ""
     return event.session_id, (

@@ -227,7 +227,7 @@ class Sessions:
         return any(session.isLoggedOn() for session in self._sessions.values())
 
 
-class _Log(quickfix.Log):  # type: ignore[misc]
+class _Log(quickfix.Log):
     """Session events go to logging; messages are in the journal already."""
 
     def __init__(self, name: str) -> None:
@@ -250,7 +250,7 @@ class _Log(quickfix.Log):  # type: ignore[misc]
         pass
 
 
-class _LogFactory(quickfix.LogFactory):  # type: ignore[misc]
+class _LogFactory(quickfix.LogFactory):
     def __init__(self) -> None:
         super().__init__()
         self._logs: dict[str, _Log] = {}

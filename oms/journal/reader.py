@@ -94,14 +94,14 @@ class JournalReader:
             next_seq = cursor.next_seq
             if bodies:
                 self._judge_at_s = 0.0
+            if bodies and behind <= 0:  # What stopped the walk behind them is for the next call.
+                return list(zip(range(next_seq - len(bodies), next_seq), bodies, strict=True))
             if stop is Stop.END:
                 self._segment, self._cursor = open_next(segment, cursor)
                 segment.close()
             elif stop is not Stop.LIMIT and not bodies:
                 self._wait(segment, cursor, stop)
                 return []
-            if bodies and behind <= 0:
-                return list(zip(range(next_seq - len(bodies), next_seq), bodies, strict=True))
         return []
 
     def close(self) -> None:

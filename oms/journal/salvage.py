@@ -3,7 +3,7 @@
 A corrupt journal is refused, as acknowledged records are damaged or missing. What they were may be known
 elsewhere: a backup, a copy on another machine, the venues. Putting a good copy back is better. If there is
 none, `salvage` keeps the complete prefix before the first damage and moves everything else aside into torn/,
-deleting nothing.
+deleting nothing. Stop the readers first: some may have seen what is moved.
 """
 
 from __future__ import annotations

@@ -24,8 +24,8 @@ as it was before: zeros from some place on. Hence, for B > S, "unwritten sectors
 At level *process* a commit vouches by publication alone, as only the death of the process is to be
 survived. So after a power loss a missing end may go unnoticed (that is what the level means), but a hole
 with later records behind it is corrupt: it proves that acknowledged records are gone, and a person has to
-accept that: `salvage`. At level *machine* a hole can only be among the records that no
-fdatasync has covered: nobody was told, they are cut.
+accept that (see `salvage`). At level *machine* a hole can only be among the records that no fdatasync has
+covered: nobody was told, they are cut.
 
 A flipped bit is never explained by an unwritten sector, except one in the length of the last record, or in
 a body that holds a whole sector of zeros. That last record is lost only if nothing vouches for it.

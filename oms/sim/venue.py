@@ -140,7 +140,7 @@ class Venue:
         if self._step_ns and now_ns >= self._next_step_ns:
             # What was missed is not made up for: the walk is slow, not punctual.
             self._next_step_ns = now_ns + self._step_ns
-            work += self._send(self.exchange.step(time.time_ns()))
+            self._application.guard(self._step)
         return work + self._publish(now_ns)
 
     def run(self, *, handle_signals: bool = True) -> None:
@@ -206,6 +206,9 @@ class Venue:
 
     # -- inside ----------------------------------------------------------------------------------------------
 
+    def _step(self) -> None:
+        self._send(self.exchange.step(time.time_ns()))
+
     def _publish(self, now_ns: int) -> int:
         exchange = self.exchange
         if not self.logged_on or not exchange.unpublished:
@@ -250,7 +253,7 @@ class _Application(quickfix.Application):  # type: ignore[misc]
 
     def onLogon(self, session_id: Any) -> None:
         self.logged_on = True
-        self._guard(self._venue.counterparty_came)
+        self.guard(self._venue.counterparty_came)
 
     def onLogout(self, session_id: Any) -> None:
         self.logged_on = False
@@ -269,9 +272,10 @@ class _Application(quickfix.Application):  # type: ignore[misc]
     def fromApp(self, message: Any, session_id: Any) -> None:
         self.messages += 1
         text = message.toString()
-        self._guard(self._venue.received, text)
+        self.guard(self._venue.received, text)
 
-    def _guard(self, call: Any, *arguments: str) -> None:
+    def guard(self, call: Any, *arguments: str) -> None:
+        """Call, and let no exception out."""
         try:
             call(*arguments)
         except Exception:

@@ -1,8 +1,8 @@
 """What the core's tests share: one small firm, and short words for what is asked and what happened.
 
-`Desk` is the core without edges: a command goes in, its events come out as short lines and are applied at once. Around
-every command it checks what must always hold: `decide` changes nothing, every event survives its encoding, the fold of all
-events is the state, and the risk counters are what an auditor finds by adding up from the events alone.
+`Desk` is the core without edges: a command goes in, its events come out as short lines and are applied at
+once. Around every command it checks what must always hold: `decide` changes nothing, every event survives its
+encoding, and risk counters and books are what an auditor finds by adding up orders and executions.
 
 Quantities and prices are written as text in whole units ("100", "10.25"); `scaled` makes them ints.
 """
@@ -68,7 +68,9 @@ def account(
 FIRM = ev.FirmDefined(
     START_NS,
     max_order_qty=Qty(scaled("10000")),
-    max_order_notional=tuple((c, scaled(a)) for c, a in (("USD", "500000"), ("GBP", "5000"), ("JPY", "9000000"))),
+    max_order_notional=tuple(
+        (c, scaled(a)) for c, a in (("USD", "500000"), ("GBP", "5000"), ("JPY", "9000000"))
+    ),
     price_collar_bps=1000,  # 10 percent
     default_venue=SIM,
     market_venues=(("XLON", LSE),),
@@ -101,7 +103,7 @@ REFERENCE_DATA: tuple[ev.Event, ...] = (
 
 SESSIONS_UP = tuple(ev.SessionLoggedOn(START_NS, name) for name in (ALPHA, BRAVO, SIM, LSE))
 
-# -- events in a line ------------------------------------------------------------------------------------------------
+# -- events in a line ----------------------------------------------------------------------------------------
 
 KEY_FIELDS: dict[type, tuple[str, ...]] = {
     ev.SessionLoggedOn: ("session_id",),
@@ -145,7 +147,7 @@ def brief(event: ev.Event) -> str:
     return " ".join(words)
 
 
-# -- the desk --------------------------------------------------------------------------------------------------------
+# -- the desk ------------------------------------------------------------------------------------------------
 
 
 class Desk:
@@ -183,7 +185,7 @@ class Desk:
             state.apply(ev.decode(ev.encode(event)))
         return state
 
-    # -- the client ----------------------------------------------------------------------------------------------
+    # -- the client ------------------------------------------------------------------------------------------
 
     def new(
         self,
@@ -211,7 +213,14 @@ class Desk:
         return self.do(cmd.CancelOrder(session, cl_ord_id, orig, symbol, side))
 
     def replace(
-        self, cl_ord_id: str, orig: str, qty: str, px: str = "10", *, session: str = ALPHA, ord_type: str = "2"
+        self,
+        cl_ord_id: str,
+        orig: str,
+        qty: str,
+        px: str = "10",
+        *,
+        session: str = ALPHA,
+        ord_type: str = "2",
     ) -> list[str]:
         order = self.state.find(session, orig)
         symbol, side = (order.symbol, order.side) if order is not None else ("IBM", Side.BUY)
@@ -224,7 +233,7 @@ class Desk:
     def ask_status(self, cl_ord_id: str, *, session: str = ALPHA) -> list[str]:
         return self.do(cmd.RequestStatus(session, cl_ord_id, "IBM", Side.BUY))
 
-    # -- the venue: `of` is the client's ClOrdID, of an order or of a request ------------------------------------------
+    # -- the venue: `of` is the client's ClOrdID, of an order or of a request --------------------------------
 
     def report(self, of: str, exec_type: str, status: str = "", *, venue: str = "", **more: Any) -> list[str]:
         """ExecutionReport(8) under our id at the venue for what the client calls `of`."""
@@ -276,7 +285,7 @@ class Desk:
         self._execs += 1
         return f"v{self._execs}"
 
-    # -- sessions and people -------------------------------------------------------------------------------------
+    # -- sessions and people ---------------------------------------------------------------------------------
 
     def up(self, session: str = SIM) -> list[str]:
         return self.do(cmd.LogOn(session))
@@ -293,7 +302,7 @@ class Desk:
     def price(self, symbol: str, px: str) -> list[str]:
         return self.do(cmd.PublishPrice(symbol, Px(scaled(px)), SIM))
 
-    # -- looking -------------------------------------------------------------------------------------------------
+    # -- looking ---------------------------------------------------------------------------------------------
 
     def order(self, cl_ord_id: str = "A", session: str = ALPHA) -> Order:
         order = self.state.find(session, cl_ord_id) or self.state.find(BRAVO, cl_ord_id)
@@ -320,12 +329,17 @@ class Desk:
         """An account's counters: "held 1000, spent 0, position 0, open 100/0"."""
         risk = self.state.risk[account]
         money = [risk.held.get(currency, 0) // SCALE, risk.spent.get(currency, 0) // SCALE]
-        numbers = [*money, risk.position.get(symbol, 0), risk.open_buy.get(symbol, 0), risk.open_sell.get(symbol, 0)]
+        numbers = [
+            *money,
+            risk.position.get(symbol, 0),
+            risk.open_buy.get(symbol, 0),
+            risk.open_sell.get(symbol, 0),
+        ]
         held, spent, position, buys, sells = (format_scaled(n) for n in numbers)
         return f"held {held}, spent {spent}, position {position}, open {buys}/{sells}"
 
 
-# -- the auditor -----------------------------------------------------------------------------------------------------
+# -- the auditor ---------------------------------------------------------------------------------------------
 
 
 def audit(state: State, events: Iterable[ev.Event]) -> None:
@@ -340,11 +354,18 @@ def audit(state: State, events: Iterable[ev.Event]) -> None:
             worth = event.last_px * event.last_qty * item.price_unit // SCALE
             wanted[order.account, "spent"][item.currency] += sign * worth
     for order in state.orders.values():
-        if order.working in (OrdStatus.CANCELED, OrdStatus.REJECTED, OrdStatus.EXPIRED, OrdStatus.DONE_FOR_DAY):
+        if order.working in (
+            OrdStatus.CANCELED,
+            OrdStatus.REJECTED,
+            OrdStatus.EXPIRED,
+            OrdStatus.DONE_FOR_DAY,
+        ):
             continue
         item = state.instruments[order.symbol]
         terms = [(order.versions[-1].order_qty, order.versions[-1].hold_px)]
-        terms += [(r.order_qty, r.hold_px) for r in order.requests if r.response_to == CxlRejResponseTo.REPLACE]
+        terms += [
+            (r.order_qty, r.hold_px) for r in order.requests if r.response_to == CxlRejResponseTo.REPLACE
+        ]
         open_terms = [(max(qty - order.cum_qty, 0), px) for qty, px in terms]
         side = "open_buy" if order.side == Side.BUY else "open_sell"
         wanted[order.account, side][order.symbol] += max(qty for qty, _ in open_terms)
@@ -362,7 +383,9 @@ def audit_books(state: State) -> None:
     """The books hold exactly the open limit orders, each with what is left of it."""
     for symbol, book in state.books.items():
         book.check()
-        resting = {r.id: (r.side, r.price, r.qty) for side in (Side.BUY, Side.SELL) for r in book.orders(side)}
+        resting = {
+            r.id: (r.side, r.price, r.qty) for side in (Side.BUY, Side.SELL) for r in book.orders(side)
+        }
         assert resting == {
             o.order_id: (o.side, o.price, o.leaves_qty)
             for o in state.orders.values()

@@ -7,9 +7,7 @@ BIG = 2**63 - 1
 
 EXAMPLES: tuple[ev.Event, ...] = (
     ev.EngineStarted(1, "0.1", 4, "e"),
-    ev.InstrumentDefined(
-        1, "S", "XNYS", "USD", "I", "n", Qty(5), ((Px(0), Px(6)), (Px(7), Px(8))), Px(9), 2
-    ),
+    ev.InstrumentDefined(1, "S", "XNYS", "USD", "I", "n", Qty(5), ((Px(0), Px(6)), (Px(7), Px(8))), Px(9), 2),
     ev.AccountDefined(1, "A", "n", ("s", "t"), (("USD", BIG),), Qty(5)),
     ev.FirmDefined(1, Qty(5), (("USD", 6), ("GBP", 7)), 8, "v", (("XLON", "w"),)),
     ev.AllocationGroupDefined(1, "A", (("B", 5), ("C", 6))),

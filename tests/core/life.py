@@ -1,4 +1,4 @@
-"""A random life: clients, venues, people and prices in any order, sensible or not. The same seed gives the same life."""
+"""A random life: clients, venues, people and prices in any order, sensible or not. A seed gives one life."""
 
 import random
 
@@ -40,7 +40,13 @@ def live_on(desk: Desk, seed: int, steps: int) -> None:
     def replace() -> None:
         of = some_id()
         order = desk.order(of)
-        px = rng.choice(("88", "90", "92")) if order.symbol == "IBM" else "80" if order.symbol == "VOD" else "2000"
+        px = (
+            rng.choice(("88", "90", "92"))
+            if order.symbol == "IBM"
+            else "80"
+            if order.symbol == "VOD"
+            else "2000"
+        )
         desk.replace(new_id(), of, rng.choice(("100", "300", "500")), px)
 
     def fill() -> None:
@@ -79,8 +85,10 @@ def live_on(desk: Desk, seed: int, steps: int) -> None:
             lambda: desk.ask_status(some_id()),
         ))()  # fmt: skip
 
-    kinds = (new_order, new_order, new_order, replace, lambda: desk.cancel(new_id(), some_id()), fill, fill, fill,
-             report, report, report, report, outside)  # fmt: skip
+    def cancel() -> None:
+        desk.cancel(new_id(), some_id())
+
+    kinds = (*[new_order] * 3, replace, cancel, *[fill] * 3, *[report] * 4, outside)
     for _ in range(steps):
         rng.choice(kinds)()
 

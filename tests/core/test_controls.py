@@ -43,10 +43,19 @@ class Order:
     def ask(self) -> Ask:
         kind = self.ord_type or (OrdType.LIMIT if self.px else OrdType.MARKET)
         price = Px(scaled(self.px)) if self.px else Px(0)
+        qty = Qty(scaled(self.qty))
         return Ask(
-            self.session, self.cl_ord_id, self.account, self.symbol, self.side, Qty(scaled(self.qty)), kind, price,
-            self.tif, None,
-        )  # fmt: skip
+            self.session,
+            self.cl_ord_id,
+            self.account,
+            self.symbol,
+            self.side,
+            qty,
+            kind,
+            price,
+            self.tif,
+            None,
+        )
 
 
 def answer(state: State, ask: Ask) -> str:
@@ -170,7 +179,7 @@ def test_an_order_where_no_collar_is_set(change: dict[str, str], wanted: str) ->
     assert answer(Desk(NO_COLLAR).state, Order(**change).ask()) == wanted
 
 
-# -- order -----------------------------------------------------------------------------------------------------------
+# -- order ---------------------------------------------------------------------------------------------------
 
 LADDER: tuple[tuple[str, dict[str, Any]], ...] = (
     # control                   what else is wrong, on top of all below
@@ -207,7 +216,7 @@ def test_the_first_control_that_is_broken_answers(desk: Desk, rung: int) -> None
     assert answer(desk.state, Order(**changes).ask()).split()[0] == LADDER[rung][0]
 
 
-# -- ids -------------------------------------------------------------------------------------------------------------
+# -- ids -----------------------------------------------------------------------------------------------------
 
 
 def test_an_id_is_used_up_by_orders_and_requests_of_its_session_also_by_refused_ones(desk: Desk) -> None:
@@ -221,7 +230,7 @@ def test_an_id_is_used_up_by_orders_and_requests_of_its_session_also_by_refused_
     assert answer(desk.state, Order(cl_ord_id="NO SUCH ORDER").ask()) == "passes"
 
 
-# -- halts -----------------------------------------------------------------------------------------------------------
+# -- halts ---------------------------------------------------------------------------------------------------
 
 HALTS = (
     # scope       value      new order of ACC in IBM by ALPHA
@@ -285,7 +294,7 @@ def test_a_denial_says_who_halted_and_why(desk: Desk) -> None:
     assert denial.text == "halted by jane (account ACC): review"
 
 
-# -- the parts -------------------------------------------------------------------------------------------------------
+# -- the parts -----------------------------------------------------------------------------------------------
 
 TICKS = (
     # ticks      price     tick

@@ -1,8 +1,8 @@
 """Orders' lives as short scripts: what is asked or reported, and the events it leads to.
 
-Client ids are letters; ours at the venue are "e-ORDER-ROUTE-N". `Desk` checks after every step that `decide` changed nothing and
-that the risk counters and books are right. *Source of the cases:* FIX 4.4 volume 4, order state change matrices; their letters and
-numbers stand in the docstrings.
+Client ids are letters; ours at the venue are "e-ORDER-ROUTE-N". `Desk` checks after every step that `decide`
+changed nothing and that the risk counters and books are right. *Source of the cases:* FIX 4.4 volume 4, order
+state change matrices; their letters and numbers stand in the docstrings.
 """
 
 import pytest
@@ -43,7 +43,7 @@ def part() -> Desk:
     return desk
 
 
-# -- from new to filled ----------------------------------------------------------------------------------------------
+# -- from new to filled --------------------------------------------------------------------------------------
 
 
 def test_new_acknowledged_filled_in_parts(desk: Desk) -> None:
@@ -87,7 +87,7 @@ def test_exec_ids_of_two_venues_have_nothing_to_do_with_each_other(desk: Desk) -
 
 
 def test_an_exec_id_that_comes_again_for_another_order_is_not_lost(part: Desk) -> None:
-    """Many venues promise unique ExecIDs within a day only. Booked or questioned, but never passed over in silence."""
+    """Many venues keep ExecIDs unique within a day only: it may be booked or questioned, but not ignored."""
     part.new("B")
     assert part.fill("B", "x1", "40") != []
 
@@ -111,7 +111,9 @@ NO_EXECUTIONS = (
 )  # fmt: skip
 
 
-@pytest.mark.parametrize(("exec_id", "qty", "px", "why"), NO_EXECUTIONS, ids=[row[3] for row in NO_EXECUTIONS])
+@pytest.mark.parametrize(
+    ("exec_id", "qty", "px", "why"), NO_EXECUTIONS, ids=[row[3] for row in NO_EXECUTIONS]
+)
 def test_an_execution_that_says_too_little_is_questioned(
     live: Desk, exec_id: str, qty: str, px: str, why: str
 ) -> None:
@@ -120,7 +122,7 @@ def test_an_execution_that_says_too_little_is_questioned(
     assert live.now() == "new 0 of 100, 100 open, as A"
 
 
-# -- denied and rejected ---------------------------------------------------------------------------------------------
+# -- denied and rejected -------------------------------------------------------------------------------------
 
 
 def test_a_denied_order_has_ended_and_used_up_its_id(desk: Desk) -> None:
@@ -170,7 +172,10 @@ def test_a_fill_after_a_reject_is_booked_and_questioned(desk: Desk) -> None:
 
 def test_a_refusal_by_the_venues_session_rejects_the_order_it_named(desk: Desk) -> None:
     desk.new("A")
-    assert desk.not_taken("A", "D", "no such tag") == ["RouteRejected 99 no such tag", "OrderRejected 99 no such tag"]
+    assert desk.not_taken("A", "D", "no such tag") == [
+        "RouteRejected 99 no such tag",
+        "OrderRejected 99 no such tag",
+    ]
     assert desk.not_taken("A", "D") == ["ReportQuestioned 1 refused_message"]
 
 
@@ -198,11 +203,13 @@ def test_a_venue_that_refuses_our_question_has_not_refused_what_it_was_about(des
         desk.cancel("B", "A") if about == "cancel" else desk.replace("B", "A", "50")
     before = desk.now()
     desk.down(), desk.up()
-    assert [line.split()[0] for line in desk.not_taken("A" if about == "order" else "B", "H")] == ["ReportQuestioned"]
+    assert [line.split()[0] for line in desk.not_taken("A" if about == "order" else "B", "H")] == [
+        "ReportQuestioned"
+    ]
     assert desk.now() == before
 
 
-# -- cancels ---------------------------------------------------------------------------------------------------------
+# -- cancels -------------------------------------------------------------------------------------------------
 
 
 def test_cancel_of_an_unfilled_order(live: Desk) -> None:
@@ -329,12 +336,14 @@ TOO_LATE = (
 
 @pytest.mark.parametrize(("how", "cancel", "replace"), TOO_LATE)
 def test_requests_after_the_end(live: Desk, how: str, cancel: str, replace: str) -> None:
-    {"canceled": live.canceled, "rejected": live.rejected, "filled": lambda a: live.fill(a, "x", "100")}[how]("A")
+    {"canceled": live.canceled, "rejected": live.rejected, "filled": lambda a: live.fill(a, "x", "100")}[how](
+        "A"
+    )
     assert live.cancel("B", "A") == [cancel]
     assert live.replace("C", "A", "200")[0] == replace
 
 
-# -- replaces --------------------------------------------------------------------------------------------------------
+# -- replaces ------------------------------------------------------------------------------------------------
 
 
 def test_a_replace_takes_effect_when_it_is_accepted(live: Desk) -> None:
@@ -396,7 +405,10 @@ def test_a_replace_below_what_has_executed_stops_the_order_at_what_has_executed(
 def test_a_filled_order_can_grow(live: Desk) -> None:
     """C.1.c"""
     live.fill("A", "x1", "100")
-    assert live.replace("B", "A", "120") == ["ReplaceRequested B A 120 10", "ReplaceRouted e-1-1-2 e-1-1-1 120 10"]
+    assert live.replace("B", "A", "120") == [
+        "ReplaceRequested B A 120 10",
+        "ReplaceRouted e-1-1-2 e-1-1-1 120 10",
+    ]
     assert live.now() == "pending_replace 100 of 100, 0 open, as A"
     assert live.replaced("B") == ["RouteReplaced e-1-1-2", "OrderReplaced B"]
     assert live.now() == "partially_filled 100 of 120, 20 open, as B"
@@ -416,7 +428,10 @@ def test_two_replaces_one_after_the_other(live: Desk) -> None:
     """D.1.a"""
     live.replace("B", "A", "80")
     live.replaced("B")
-    assert live.replace("C", "B", "60") == ["ReplaceRequested C B 60 10", "ReplaceRouted e-1-1-3 e-1-1-2 60 10"]
+    assert live.replace("C", "B", "60") == [
+        "ReplaceRequested C B 60 10",
+        "ReplaceRouted e-1-1-3 e-1-1-2 60 10",
+    ]
     live.replaced("C")
     assert live.now() == "new 0 of 60, 60 open, as C"
     assert live.replace("D", "B", "50") == ["RequestDenied D superseded_orig_cl_ord_id 1"]
@@ -425,7 +440,10 @@ def test_two_replaces_one_after_the_other(live: Desk) -> None:
 def test_stacked_replaces_are_answered_one_by_one(live: Desk) -> None:
     """D.2.a: the second names the first, which is not answered yet."""
     live.replace("B", "A", "80")
-    assert live.replace("C", "B", "70") == ["ReplaceRequested C B 70 10", "ReplaceRouted e-1-1-3 e-1-1-2 70 10"]
+    assert live.replace("C", "B", "70") == [
+        "ReplaceRequested C B 70 10",
+        "ReplaceRouted e-1-1-3 e-1-1-2 70 10",
+    ]
     assert live.replaced("B") == ["RouteReplaced e-1-1-2", "OrderReplaced B"]
     assert live.now() == "pending_replace 0 of 80, 80 open, as B"
     assert live.replaced("C") == ["RouteReplaced e-1-1-3", "OrderReplaced C"]
@@ -472,10 +490,21 @@ def test_cancel_that_overtakes_a_pending_replace(live: Desk) -> None:
 
 def test_replace_of_an_order_that_is_pending_new(desk: Desk) -> None:
     desk.new("A")
-    assert desk.replace("B", "A", "50") == ["ReplaceRequested B A 50 10", "ReplaceRouted e-1-1-2 e-1-1-1 50 10"]
+    assert desk.replace("B", "A", "50") == [
+        "ReplaceRequested B A 50 10",
+        "ReplaceRouted e-1-1-2 e-1-1-1 50 10",
+    ]
     assert desk.ack() == ACCEPTED
     assert desk.replaced("B") == ["RouteReplaced e-1-1-2", "OrderReplaced B"]
     assert desk.now() == "new 0 of 50, 50 open, as B"
+
+
+def test_a_replace_accepted_before_the_acknowledgement_acknowledges(desk: Desk) -> None:
+    desk.new("A")
+    desk.replace("B", "A", "50")
+    assert desk.replaced("B") == [*ACCEPTED, "RouteReplaced e-1-1-2", "OrderReplaced B"]
+    assert desk.now() == "new 0 of 50, 50 open, as B"
+    assert desk.ack() == []
 
 
 NOT_REPLACED = (
@@ -524,7 +553,7 @@ def test_a_cancel_answered_by_replaced_is_questioned(live: Desk) -> None:
 
 
 def test_a_cancel_reported_under_the_id_of_a_replace_answers_both(live: Desk) -> None:
-    """The venue canceled the order instead of changing it: the client's replace must not stay open for ever."""
+    """The venue canceled the order instead of changing it: the client's replace must not stay open."""
     live.replace("B", "A", "80")
     live.canceled("B")
     assert live.order().requests == []
@@ -539,7 +568,7 @@ def test_a_reject_under_the_id_of_a_request_refuses_the_request_only(live: Desk,
     assert live.now() == "new 0 of 100, 100 open, as A"
 
 
-# -- ids -------------------------------------------------------------------------------------------------------------
+# -- ids -----------------------------------------------------------------------------------------------------
 
 
 def test_a_duplicate_new_order_does_not_steal_the_id(live: Desk) -> None:
@@ -588,7 +617,9 @@ MISMATCHES = (
 
 
 @pytest.mark.parametrize(("symbol", "side", "answer"), MISMATCHES)
-def test_a_request_must_name_the_orders_symbol_and_side(live: Desk, symbol: str, side: str, answer: str) -> None:
+def test_a_request_must_name_the_orders_symbol_and_side(
+    live: Desk, symbol: str, side: str, answer: str
+) -> None:
     assert live.do(cmd.CancelOrder(ALPHA, "B", "A", symbol, side)) == [answer]
 
 
@@ -599,11 +630,13 @@ def test_our_ids_at_venues_are_never_used_twice(live: Desk) -> None:
     live.cancel("C", "A")
     live.refused("C")
     live.cancel("D", "A")
-    sent = [e.cl_ord_id for e in live.events if isinstance(e, ev.OrderRouted | ev.CancelRouted | ev.ReplaceRouted)]
+    sent = [
+        e.cl_ord_id for e in live.events if isinstance(e, ev.OrderRouted | ev.CancelRouted | ev.ReplaceRouted)
+    ]
     assert sent == ["e-1-1-1", "e-2-1-1", "e-1-1-2", "e-1-1-3", "e-1-1-4"]
 
 
-# -- the client asks -------------------------------------------------------------------------------------------------
+# -- the client asks -----------------------------------------------------------------------------------------
 
 
 def test_a_status_request_finds_the_order_by_any_of_its_ids(live: Desk) -> None:
@@ -616,13 +649,17 @@ def test_a_status_request_finds_the_order_by_any_of_its_ids(live: Desk) -> None:
     assert live.ask_status("NO") == ["StatusRequested 0 NO"]
 
 
-# -- what makes no sense ---------------------------------------------------------------------------------------------
+# -- what makes no sense -------------------------------------------------------------------------------------
 
 
 def test_a_report_about_an_unknown_order_is_questioned(live: Desk) -> None:
-    report = cmd.VenueReport(SIM, "e-9-1-1", ExecType.TRADE, OrdStatus.FILLED, "x1", last_qty=Qty(1), last_px=Px(1))
+    report = cmd.VenueReport(
+        SIM, "e-9-1-1", ExecType.TRADE, OrdStatus.FILLED, "x1", last_qty=Qty(1), last_px=Px(1)
+    )
     assert live.do(report) == ["ReportQuestioned 0 unknown_order"]
-    assert live.do(cmd.VenueReport(SIM, "", ExecType.NEW, OrdStatus.NEW)) == ["ReportQuestioned 0 unknown_order"]
+    assert live.do(cmd.VenueReport(SIM, "", ExecType.NEW, OrdStatus.NEW)) == [
+        "ReportQuestioned 0 unknown_order"
+    ]
     assert live.do(cmd.VenueCancelReject(SIM, "e-9-1-1")) == ["ReportQuestioned 0 unknown_order"]
     assert live.do(cmd.VenueRefusal(SIM, "D", "e-9-1-1")) == ["ReportQuestioned 0 refused_message"]
 
@@ -645,7 +682,9 @@ def test_a_kind_of_report_that_is_not_worked_is_questioned(live: Desk, exec_type
     assert live.report("A", exec_type) == ["ReportQuestioned 1 unsupported_exec_type"]
 
 
-@pytest.mark.parametrize("exec_type", [ExecType.PENDING_NEW, ExecType.PENDING_CANCEL, ExecType.PENDING_REPLACE])
+@pytest.mark.parametrize(
+    "exec_type", [ExecType.PENDING_NEW, ExecType.PENDING_CANCEL, ExecType.PENDING_REPLACE]
+)
 def test_pending_reports_of_the_venue_change_nothing(live: Desk, exec_type: str) -> None:
     assert live.report("A", exec_type) == []
 
@@ -663,7 +702,7 @@ def test_a_command_that_is_not_known_is_an_error(desk: Desk) -> None:
         decide(desk.state, object(), START_NS)  # type: ignore[arg-type]
 
 
-# -- in doubt --------------------------------------------------------------------------------------------------------
+# -- in doubt ------------------------------------------------------------------------------------------------
 
 
 def reconnect(desk: Desk) -> list[str]:
@@ -835,7 +874,7 @@ def test_a_late_answer_to_a_settled_question_changes_nothing(desk: Desk) -> None
     assert desk.stands("A", OrdStatus.NEW) == []
 
 
-# -- the time --------------------------------------------------------------------------------------------------------
+# -- the time ------------------------------------------------------------------------------------------------
 
 
 def test_all_events_of_a_decision_bear_the_time_they_were_decided_at(desk: Desk) -> None:
@@ -844,7 +883,7 @@ def test_all_events_of_a_decision_bear_the_time_they_were_decided_at(desk: Desk)
     assert found == [("OrderReceived A", 77), ("OrderRouted SIM e-1-1-1", 77)]
 
 
-# -- any order of events ---------------------------------------------------------------------------------------------
+# -- any order of events -------------------------------------------------------------------------------------
 
 
 def loose_ends(desk: Desk) -> list[str]:

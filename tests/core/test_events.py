@@ -2,6 +2,7 @@
 
 import typing
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import Any
 
 import msgspec
@@ -59,7 +60,7 @@ GOLDEN = {
 """Never change a line. Where a field is appended, its line moves to FORMERLY and the new bytes stand here."""
 
 FORMERLY: tuple[tuple[str, ev.Event], ...] = ()
-"""Lines of older versions, with the event that they must still be read as: the new fields have their defaults."""
+"""Lines of older versions, with the event that they must still be read as: new fields have defaults."""
 
 BY_NAME = {type(event).__name__: event for event in EXAMPLES}
 
@@ -77,7 +78,7 @@ def event_classes() -> Iterator[type[ev.Event]]:
 CLASSES = sorted(event_classes(), key=lambda kind: kind.__struct_config__.tag)
 
 
-# -- the schema ------------------------------------------------------------------------------------------------------
+# -- the schema ----------------------------------------------------------------------------------------------
 
 
 def test_every_event_class_can_be_decoded() -> None:
@@ -99,7 +100,7 @@ def test_examples_differ_in_neighbouring_fields() -> None:
     """Otherwise two fields could change places unnoticed."""
     for event in EXAMPLES:
         values = [getattr(event, name) for name in event.__struct_fields__]
-        assert all(a != b or type(a) is not type(b) for a, b in zip(values, values[1:], strict=False)), event
+        assert all(a != b or type(a) is not type(b) for a, b in pairwise(values)), event
 
 
 def leaves(kind: Any) -> Iterator[Any]:
@@ -119,9 +120,13 @@ def test_fields_are_ints_texts_and_flags_never_floats(kind: type[ev.Event]) -> N
 
 
 @pytest.mark.parametrize("kind", CLASSES, ids=lambda kind: kind.__name__)
-def test_every_event_starts_with_its_time_and_an_order_event_goes_on_with_its_order(kind: type[ev.Event]) -> None:
+def test_every_event_starts_with_its_time_and_an_order_event_goes_on_with_its_order(
+    kind: type[ev.Event],
+) -> None:
     about_order = issubclass(kind, ev.OrderEvent)
-    assert kind.__struct_fields__[: 2 if about_order else 1] == (("at_ns", "order_id") if about_order else ("at_ns",))
+    assert kind.__struct_fields__[: 2 if about_order else 1] == (
+        ("at_ns", "order_id") if about_order else ("at_ns",)
+    )
     assert ev.order_id_of(BY_NAME[kind.__name__]) == (2 if about_order else 0)
 
 
@@ -131,7 +136,7 @@ def test_events_cannot_be_changed(kind: type[ev.Event]) -> None:
         BY_NAME[kind.__name__].at_ns = 5  # type: ignore[misc]
 
 
-# -- the bytes -------------------------------------------------------------------------------------------------------
+# -- the bytes -----------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("name", GOLDEN)
@@ -189,7 +194,7 @@ def test_what_is_no_event_is_refused(line: str, what: str) -> None:
         ev.decode(bytes.fromhex(line))
 
 
-# -- round trips -----------------------------------------------------------------------------------------------------
+# -- round trips ---------------------------------------------------------------------------------------------
 
 SCALARS = {int: st.integers(-(2**63), 2**63 - 1), str: st.text(max_size=8), bool: st.booleans()}
 

@@ -1,4 +1,4 @@
-"""Matching: each rule by name, then any sequence of orders against a list that is searched from front to back."""
+"""Matching: each rule by name, then any sequence of orders against a list that is searched whole."""
 
 from typing import Any
 
@@ -24,56 +24,61 @@ def asks(*orders: tuple[str, int, int]) -> MatchingBook:
 
 
 def told(outcome: Outcome | None) -> str:
-    """What became of an order: "y 7@102, x 1@103; rests 2"."""
+    """What became of an order: "y7@12 x1@13, rests 2" or "gone 2"."""
     if outcome is None:
         return "does not rest"
-    trades = ", ".join(f"{trade.maker_id} {trade.qty}@{trade.price}" for trade in outcome.trades)
-    rest = [f"rests {outcome.resting_qty}"] * bool(outcome.resting_qty)
-    rest += [f"canceled {outcome.canceled_qty}"] * bool(outcome.canceled_qty)
-    return "; ".join(part for part in (trades, *rest) if part)
+    parts = [" ".join(f"{trade.maker_id}{trade.qty}@{trade.price}" for trade in outcome.trades)]
+    parts += [f"rests {outcome.resting_qty}"] * bool(outcome.resting_qty)
+    parts += [f"gone {outcome.canceled_qty}"] * bool(outcome.canceled_qty)
+    return ", ".join(part for part in parts if part)
 
 
 def left(book: MatchingBook) -> str:
-    """What rests: "b 5@101 | y 7@102"."""
-    sides = ([f"{r.id} {r.qty}@{r.price}" for r in book.book.orders(side)] for side in (BUY, SELL))
-    return " | ".join(", ".join(side) for side in sides)
+    """What rests, in priority, bids and asks: "b5 | y7 x5"."""
+    sides = (" ".join(f"{r.id}{r.qty}" for r in book.book.orders(side)) for side in (BUY, SELL))
+    return " | ".join(sides)
 
 
-BOOK = (("x", 103, 5), ("y", 102, 7), ("z", 103, 4), ("w", 105, 9))
+BOOK = (("x", 13, 5), ("y", 12, 7), ("z", 13, 4), ("w", 15, 9))
 
 INCOMING = (
-    # case                               side  type    price  qty  tif   outcome                                   what rests then
-    ("no cross rests",                   BUY,  LIMIT,  101,   3,   DAY,  "rests 3",                                "t 3@101 | y 7@102, x 5@103, z 4@103, w 9@105"),
-    ("touching the best trades there",   BUY,  LIMIT,  102,   3,   DAY,  "y 3@102",                                " | y 4@102, x 5@103, z 4@103, w 9@105"),
-    ("a better limit trades at the ask", BUY,  LIMIT,  110,   3,   DAY,  "y 3@102",                                " | y 4@102, x 5@103, z 4@103, w 9@105"),
-    ("exactly one order",                BUY,  LIMIT,  102,   7,   DAY,  "y 7@102",                                " | x 5@103, z 4@103, w 9@105"),
-    ("price before time",                BUY,  LIMIT,  103,   8,   DAY,  "y 7@102, x 1@103",                       " | x 4@103, z 4@103, w 9@105"),
-    ("time within a price",              BUY,  LIMIT,  103,   14,  DAY,  "y 7@102, x 5@103, z 2@103",              " | z 2@103, w 9@105"),
-    ("the remainder rests at its limit", BUY,  LIMIT,  103,   20,  DAY,  "y 7@102, x 5@103, z 4@103; rests 4",     "t 4@103 | w 9@105"),
-    ("it takes all there is",            BUY,  LIMIT,  105,   30,  DAY,  "y 7@102, x 5@103, z 4@103, w 9@105; rests 5", "t 5@105 | "),
-    ("IOC without a cross",              BUY,  LIMIT,  101,   3,   IOC,  "canceled 3",                             " | y 7@102, x 5@103, z 4@103, w 9@105"),
-    ("IOC in part",                      BUY,  LIMIT,  102,   9,   IOC,  "y 7@102; canceled 2",                    " | x 5@103, z 4@103, w 9@105"),
-    ("IOC whole",                        BUY,  LIMIT,  103,   9,   IOC,  "y 7@102, x 2@103",                       " | x 3@103, z 4@103, w 9@105"),
-    ("FOK exactly what there is",        BUY,  LIMIT,  103,   16,  FOK,  "y 7@102, x 5@103, z 4@103",              " | w 9@105"),
-    ("FOK one too many",                 BUY,  LIMIT,  103,   17,  FOK,  "canceled 17",                            " | y 7@102, x 5@103, z 4@103, w 9@105"),
-    ("FOK without a cross",              BUY,  LIMIT,  101,   1,   FOK,  "canceled 1",                             " | y 7@102, x 5@103, z 4@103, w 9@105"),
-    ("FOK at any price",                 BUY,  MARKET, 0,     25,  FOK,  "y 7@102, x 5@103, z 4@103, w 9@105",     " | "),
-    ("FOK at any price, one too many",   BUY,  MARKET, 0,     26,  FOK,  "canceled 26",                            " | y 7@102, x 5@103, z 4@103, w 9@105"),
-    ("market",                           BUY,  MARKET, 0,     8,   DAY,  "y 7@102, x 1@103",                       " | x 4@103, z 4@103, w 9@105"),
-    ("the rest of a market order",       BUY,  MARKET, 0,     27,  DAY,  "y 7@102, x 5@103, z 4@103, w 9@105; canceled 2", " | "),
-    ("market against nothing",           SELL, MARKET, 0,     8,   DAY,  "canceled 8",                             " | y 7@102, x 5@103, z 4@103, w 9@105"),
-    ("its own side never trades",        SELL, LIMIT,  101,   3,   DAY,  "rests 3",                                " | t 3@101, y 7@102, x 5@103, z 4@103, w 9@105"),
-)  # fmt: skip  # noqa: E501
+    # case                        order              outcome                             rests then
+    ("no cross rests",            "buy 3 @ 11",      "rests 3",                          "t3 | y7 x5 z4 w9"),
+    ("touching the best trades",  "buy 3 @ 12",      "y3@12",                            " | y4 x5 z4 w9"),
+    ("better than the ask",       "buy 3 @ 20",      "y3@12",                            " | y4 x5 z4 w9"),
+    ("exactly one order",         "buy 7 @ 12",      "y7@12",                            " | x5 z4 w9"),
+    ("price before time",         "buy 8 @ 13",      "y7@12 x1@13",                      " | x4 z4 w9"),
+    ("time within a price",       "buy 14 @ 13",     "y7@12 x5@13 z2@13",                " | z2 w9"),
+    ("the rest rests",            "buy 20 @ 13",     "y7@12 x5@13 z4@13, rests 4",       "t4 | w9"),
+    ("all there is",              "buy 30 @ 15",     "y7@12 x5@13 z4@13 w9@15, rests 5", "t5 | "),
+    ("IOC without a cross",       "buy 3 @ 11 IOC",  "gone 3",                           " | y7 x5 z4 w9"),
+    ("IOC in part",               "buy 9 @ 12 IOC",  "y7@12, gone 2",                    " | x5 z4 w9"),
+    ("IOC whole",                 "buy 9 @ 13 IOC",  "y7@12 x2@13",                      " | x3 z4 w9"),
+    ("FOK exactly what there is", "buy 16 @ 13 FOK", "y7@12 x5@13 z4@13",                " | w9"),
+    ("FOK one too many",          "buy 17 @ 13 FOK", "gone 17",                          " | y7 x5 z4 w9"),
+    ("FOK without a cross",       "buy 1 @ 11 FOK",  "gone 1",                           " | y7 x5 z4 w9"),
+    ("FOK at any price",          "buy 25 any FOK",  "y7@12 x5@13 z4@13 w9@15",          " | "),
+    ("FOK at any price, too few", "buy 26 any FOK",  "gone 26",                          " | y7 x5 z4 w9"),
+    ("market",                    "buy 8 any",       "y7@12 x1@13",                      " | x4 z4 w9"),
+    ("the rest of a market one",  "buy 27 any",      "y7@12 x5@13 z4@13 w9@15, gone 2",  " | "),
+    ("market against nothing",    "sell 8 any",      "gone 8",                           " | y7 x5 z4 w9"),
+    ("its own side never trades", "sell 3 @ 11",     "rests 3",                          " | t3 y7 x5 z4 w9"),
+)  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    ("case", "side", "ord_type", "price", "qty", "tif", "outcome", "rests"), INCOMING, ids=[row[0] for row in INCOMING]
-)
-def test_an_incoming_order(
-    case: str, side: str, ord_type: str, price: int, qty: int, tif: str, outcome: str, rests: str
-) -> None:
+@pytest.mark.parametrize(("case", "order", "outcome", "rests"), INCOMING, ids=[row[0] for row in INCOMING])
+def test_an_incoming_order(case: str, order: str, outcome: str, rests: str) -> None:
+    side, qty, px, *tif = order.replace("@", "").split()
     book = asks(*BOOK)
-    assert told(book.enter("t", side, ord_type, price, qty, tif)) == outcome
+    found = book.enter(
+        "t",
+        BUY if side == "buy" else SELL,
+        MARKET if px == "any" else LIMIT,
+        0 if px == "any" else int(px),
+        int(qty),
+        {"IOC": IOC, "FOK": FOK}[tif[0]] if tif else DAY,
+    )
+    assert told(found) == outcome
     assert left(book) == rests
 
 
@@ -81,26 +86,26 @@ def test_an_incoming_sell_takes_the_highest_bid_first() -> None:
     book = MatchingBook()
     for id, price in (("a", 100), ("b", 102), ("c", 101), ("d", 102)):
         book.enter(id, BUY, LIMIT, price, 5)
-    assert told(book.enter("t", SELL, LIMIT, 101, 18)) == "b 5@102, d 5@102, c 5@101; rests 3"
-    assert left(book) == "a 5@100 | t 3@101"
+    assert told(book.enter("t", SELL, LIMIT, 101, 18)) == "b5@102 d5@102 c5@101, rests 3"
+    assert left(book) == "a5 | t3"
     assert book.last_px == 101
 
 
 def test_the_last_price_is_that_of_the_last_trade() -> None:
     book = asks(*BOOK)
     assert book.last_px == 0
-    book.enter("t", BUY, LIMIT, 104, 8)
-    assert book.last_px == 103
-    book.enter("u", BUY, LIMIT, 90, 8)
-    assert book.last_px == 103
+    book.enter("t", BUY, LIMIT, 14, 8)
+    assert book.last_px == 13
+    book.enter("u", BUY, LIMIT, 9, 8)
+    assert book.last_px == 13
 
 
 AVAILABLE = (
     # limit   wanted   counted: whole orders, until it is enough
-    (101,     5,       0),
-    (102,     5,       7),
-    (103,     8,       12),
-    (103,     99,      16),
+    (11,     5,       0),
+    (12,     5,       7),
+    (13,     8,       12),
+    (13,     99,      16),
     (None,    99,      25),
 )  # fmt: skip
 
@@ -111,21 +116,23 @@ def test_what_is_available_within_a_limit(limit: int | None, wanted: int, counte
 
 
 REPLACED = (
-    # case                                 price  open qty  outcome                what rests then
-    ("smaller keeps its time",             103,   4,        "rests 4",             "b 2@101 | y 7@102, x 4@103, z 4@103"),
-    ("unchanged keeps its time",           103,   5,        "rests 5",             "b 2@101 | y 7@102, x 5@103, z 4@103"),
-    ("larger loses its time",              103,   6,        "rests 6",             "b 2@101 | y 7@102, z 4@103, x 6@103"),
-    ("a better price goes in front",       102,   5,        "rests 5",             "b 2@101 | y 7@102, x 5@102, z 4@103"),
-    ("a price that crosses trades",        101,   5,        "b 2@101; rests 3",    " | x 3@101, y 7@102, z 4@103"),
-    ("a price that crosses far",           90,    2,        "b 2@101",             " | y 7@102, z 4@103"),
-    ("nothing open leaves the book",       103,   0,        "",                    "b 2@101 | y 7@102, z 4@103"),
-    ("less than nothing leaves the book",  103,   -3,       "",                    "b 2@101 | y 7@102, z 4@103"),
-    ("nothing open at another price",      104,   0,        "",                    "b 2@101 | y 7@102, z 4@103"),
-    ("less than nothing at a crossing one", 101,  -3,       "",                    "b 2@101 | y 7@102, z 4@103"),
+    # case                                 price  open qty  outcome            rests then
+    ("smaller keeps its time",             103,   4,        "rests 4",         "b2 | y7 x4 z4"),
+    ("unchanged keeps its time",           103,   5,        "rests 5",         "b2 | y7 x5 z4"),
+    ("larger loses its time",              103,   6,        "rests 6",         "b2 | y7 z4 x6"),
+    ("a better price goes in front",       102,   5,        "rests 5",         "b2 | y7 x5 z4"),
+    ("a price that crosses trades",        101,   5,        "b2@101, rests 3", " | x3 y7 z4"),
+    ("a price that crosses far",           90,    2,        "b2@101",          " | y7 z4"),
+    ("nothing open leaves the book",       103,   0,        "",                "b2 | y7 z4"),
+    ("less than nothing leaves the book",  103,   -3,       "",                "b2 | y7 z4"),
+    ("nothing open at another price",      104,   0,        "",                "b2 | y7 z4"),
+    ("less than nothing where it crosses", 101,   -3,       "",                "b2 | y7 z4"),
 )  # fmt: skip
 
 
-@pytest.mark.parametrize(("case", "price", "qty", "outcome", "rests"), REPLACED, ids=[row[0] for row in REPLACED])
+@pytest.mark.parametrize(
+    ("case", "price", "qty", "outcome", "rests"), REPLACED, ids=[row[0] for row in REPLACED]
+)
 def test_a_replace(case: str, price: int, qty: int, outcome: str, rests: str) -> None:
     book = asks(("x", 103, 5), ("y", 102, 7), ("z", 103, 4))
     book.enter("b", BUY, LIMIT, 101, 2)
@@ -150,22 +157,22 @@ def test_what_does_not_rest_can_be_neither_replaced_nor_canceled() -> None:
 
 def test_a_cancel_takes_out_what_is_left() -> None:
     book = asks(*BOOK)
-    book.enter("t", BUY, LIMIT, 102, 3)
+    book.enter("t", BUY, LIMIT, 12, 3)
     assert book.cancel("y") == 4
-    assert left(book) == " | x 5@103, z 4@103, w 9@105"
+    assert left(book) == " | x5 z4 w9"
 
 
-# -- against a list --------------------------------------------------------------------------------------------------
+# -- against a list ------------------------------------------------------------------------------------------
 
 
 class NaiveMatching:
-    """Orders in a list of [id, side, price, quantity] in order of arrival; a maker is found by looking at all of them."""
+    """Orders in a list of [id, side, price, quantity], oldest first; a maker is found by looking at all."""
 
     def __init__(self) -> None:
         self.rows: list[list[Any]] = []
 
     def best(self, side: str, limit: int | None) -> list[Any] | None:
-        """The maker that an order of `side` meets first: the best price, and the first of the list among equals."""
+        """The maker that an order of `side` meets first: the best price, and the oldest among equals."""
         sign = 1 if side == BUY else -1
         makers = [r for r in self.rows if r[1] != side and (limit is None or sign * r[2] <= sign * limit)]
         return min(makers, key=lambda r: sign * r[2], default=None)
@@ -212,7 +219,7 @@ def seen(outcome: Outcome | None) -> tuple[list[tuple[Any, int, int]], int, int]
 
 
 class MatchingMachine(RuleBasedStateMachine):
-    """Any sequence of orders, replaces and cancels trades alike in both, and quantity is neither made nor lost."""
+    """Whatever comes trades alike in both, and quantity is neither made nor lost."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -220,7 +227,9 @@ class MatchingMachine(RuleBasedStateMachine):
         self.naive = NaiveMatching()
         self.next_id = 1
 
-    @rule(side=sides, price=st.none() | prices, qty=quantities, tif=st.sampled_from((DAY, DAY, DAY, IOC, FOK)))
+    @rule(
+        side=sides, price=st.none() | prices, qty=quantities, tif=st.sampled_from((DAY, DAY, DAY, IOC, FOK))
+    )
     def enter(self, side: str, price: int | None, qty: int, tif: str) -> None:
         id, self.next_id = self.next_id, self.next_id + 1
         open_before = self.open_qty()

@@ -3,7 +3,7 @@
 import pytest
 
 from oms.core.order import Order, Request, Route, RouteRequest, Version, ord_status, settled_status
-from oms.core.types import CxlRejResponseTo, OrdStatus, Px, Qty, Side
+from oms.core.types import CxlRejResponseTo, Px, Qty, Side
 from tests.core.desk import ALPHA, STATUS_NAMES, scaled
 
 WORKING = {name: value for value, name in STATUS_NAMES.items()}
@@ -20,11 +20,13 @@ def make_order(working: str = "new", cum: str = "0", *requests: str, qty: str = 
         ord_type="2",
         time_in_force="0",
         received_ns=1,
-        rested_ns=1,
+        place=1,
         versions=[Version("A", Qty(scaled(qty)), Px(1), Px(1), 1)],
         working=WORKING[working],
         cum_qty=scaled(cum),
-        requests=[Request(KINDS[kind], f"R{n}", "A", Qty(0), Px(0), Px(0)) for n, kind in enumerate(requests)],
+        requests=[
+            Request(KINDS[kind], f"R{n}", "A", Qty(0), Px(0), Px(0)) for n, kind in enumerate(requests)
+        ],
     )
 
 
@@ -98,7 +100,9 @@ LEAVES = (
 @pytest.mark.parametrize(("working", "cum", "leaves", "ended"), LEAVES)
 def test_what_is_open_of_an_order_and_of_a_route(working: str, cum: str, leaves: str, ended: bool) -> None:
     order = make_order(working, cum)
-    route = Route(1, "SIM", "e-1-1-1", Qty(scaled("100")), Px(1), working=WORKING[working], cum_qty=scaled(cum))
+    route = Route(
+        1, "SIM", "e-1-1-1", Qty(scaled("100")), Px(1), working=WORKING[working], cum_qty=scaled(cum)
+    )
     assert (order.leaves_qty, order.ended) == (scaled(leaves), ended)
     assert (route.leaves_qty, route.ended) == (scaled(leaves), ended)
 

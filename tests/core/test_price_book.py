@@ -24,7 +24,7 @@ def ids(book: PriceBook, side: str) -> str:
     return " ".join(str(resting.id) for resting in book.orders(side))
 
 
-# -- priority --------------------------------------------------------------------------------------------------------
+# -- priority ------------------------------------------------------------------------------------------------
 
 SIX = (
     ("a", BUY, 100, 5), ("b", BUY, 101, 7), ("c", BUY, 100, 1),
@@ -40,7 +40,9 @@ def test_best_price_first_then_oldest_first() -> None:
 
 
 def test_prices_below_zero_sort_like_any_other() -> None:
-    book = book_of(("a", BUY, -5, 1), ("b", BUY, 0, 1), ("c", BUY, -1, 1), ("x", SELL, 0, 1), ("y", SELL, -2, 1))
+    book = book_of(
+        ("a", BUY, -5, 1), ("b", BUY, 0, 1), ("c", BUY, -1, 1), ("x", SELL, 0, 1), ("y", SELL, -2, 1)
+    )
     assert ids(book, BUY) == "b c a"
     assert ids(book, SELL) == "y x"
 
@@ -90,7 +92,13 @@ def test_depth_adds_up_the_best_levels() -> None:
 
 def test_an_empty_book_has_nothing() -> None:
     book = PriceBook()
-    assert (len(book), book.best(BUY), book.depth(BUY, 3), book.get("a"), book.remove("a")) == (0, None, [], None, None)
+    assert (len(book), book.best(BUY), book.depth(BUY, 3), book.get("a"), book.remove("a")) == (
+        0,
+        None,
+        [],
+        None,
+        None,
+    )
     assert "a" not in book
 
 
@@ -102,8 +110,12 @@ def test_the_last_order_of_a_level_takes_the_level_with_it() -> None:
     assert book.remove("y") is None
 
 
-@pytest.mark.parametrize("wrong", [Resting("a", SELL, 1, 1), Resting("n", BUY, 1, 0), Resting("n", BUY, 1, -1)])
-def test_an_order_that_rests_already_or_has_no_quantity_is_refused_and_changes_nothing(wrong: Resting) -> None:
+@pytest.mark.parametrize(
+    "wrong", [Resting("a", SELL, 1, 1), Resting("n", BUY, 1, 0), Resting("n", BUY, 1, -1)]
+)
+def test_an_order_that_rests_already_or_has_no_quantity_is_refused_and_changes_nothing(
+    wrong: Resting,
+) -> None:
     book = book_of(*SIX)
     with pytest.raises(ValueError):
         book.add(wrong)
@@ -125,7 +137,7 @@ def test_check_finds_a_book_that_was_tampered_with() -> None:
         book.check()
 
 
-# -- against a list --------------------------------------------------------------------------------------------------
+# -- against a list ------------------------------------------------------------------------------------------
 
 
 class NaiveBook:

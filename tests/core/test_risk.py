@@ -1,4 +1,4 @@
-"""Risk counters through whole lives of orders. The auditor in `desk.py` adds them up again after every command."""
+"""Risk counters through whole lives of orders. The auditor in `desk.py` adds them up after every command."""
 
 import msgspec
 import pytest
@@ -18,7 +18,7 @@ def desk() -> Desk:
     return Desk()
 
 
-# -- money -----------------------------------------------------------------------------------------------------------
+# -- money ---------------------------------------------------------------------------------------------------
 
 MONEY = (
     # price    quantity   a quoted 1 is worth   money
@@ -30,11 +30,13 @@ MONEY = (
 
 
 @pytest.mark.parametrize(("px", "qty", "unit", "wanted"), MONEY)
-def test_money_is_price_times_quantity_in_the_unit_of_the_quote(px: str, qty: str, unit: str, wanted: str) -> None:
+def test_money_is_price_times_quantity_in_the_unit_of_the_quote(
+    px: str, qty: str, unit: str, wanted: str
+) -> None:
     assert money(scaled(px), scaled(qty), scaled(unit)) == scaled(wanted) * SCALE
 
 
-# -- what an order must hold -----------------------------------------------------------------------------------------
+# -- what an order must hold ---------------------------------------------------------------------------------
 
 HOLDS = (
     # working         CumQty   replaces to (qty, held at)          quantity   money; the order is 100 at 10
@@ -65,7 +67,8 @@ def test_what_an_order_must_hold(
     order = make_order(working, cum)
     order.versions[0].hold_px = Px(scaled("10"))
     order.requests = [
-        Request(CxlRejResponseTo.REPLACE, "R", "A", Qty(scaled(asked)), Px(0), Px(scaled(px))) for asked, px in replaces
+        Request(CxlRejResponseTo.REPLACE, "R", "A", Qty(scaled(asked)), Px(0), Px(scaled(px)))
+        for asked, px in replaces
     ]
     assert required_hold(order, SCALE) == (scaled(qty), scaled(held) * SCALE)
 
@@ -76,7 +79,7 @@ def test_an_open_cancel_releases_nothing() -> None:
     assert required_hold(order, SCALE) == (scaled("60"), scaled("600") * SCALE)
 
 
-# -- lives -----------------------------------------------------------------------------------------------------------
+# -- lives ---------------------------------------------------------------------------------------------------
 
 
 def test_a_fill_moves_money_from_held_to_spent_at_the_price_it_had(desk: Desk) -> None:
@@ -171,7 +174,7 @@ def test_a_duplicate_execution_is_counted_once(desk: Desk) -> None:
     assert desk.risk() == "held 600, spent 400, position 40, open 60/0"
 
 
-# -- replaces --------------------------------------------------------------------------------------------------------
+# -- replaces ------------------------------------------------------------------------------------------------
 
 REPLACES = (
     # to qty   at px    held while pending   then accepted      then refused
@@ -234,7 +237,7 @@ def test_a_filled_order_that_may_grow_again_holds_its_growth(desk: Desk) -> None
     assert desk.risk() == "held 0, spent 1000, position 100, open 0/0"
 
 
-# -- limits with open orders: BLOCK has USD 100,000 and may be 5,000 long or short ------------------------------------
+# -- limits with open orders: BLOCK has USD 100,000 and may be 5,000 long or short ---------------------------
 
 
 def taken(lines: list[str]) -> bool:

@@ -21,7 +21,10 @@ def test_the_market_names_the_venue_or_the_default_takes_it(symbol: str, market:
 
 
 def test_an_order_goes_to_the_venue_of_its_market() -> None:
-    assert Desk().new("A", "10", "80", symbol="VOD", account="ACC") == ["OrderReceived A", "OrderRouted LSE e-1-1-1"]
+    assert Desk().new("A", "10", "80", symbol="VOD", account="ACC") == [
+        "OrderReceived A",
+        "OrderRouted LSE e-1-1-1",
+    ]
 
 
 def test_a_venue_that_never_logged_on_takes_nothing() -> None:
@@ -40,7 +43,10 @@ def test_a_venue_that_logged_out_takes_no_order_no_cancel_and_no_replace() -> No
     assert desk.cancel("C", "A") == ["RequestDenied C venue_down 99"]
     assert desk.replace("D", "A", "50") == ["RequestDenied D venue_down 99"]
     assert desk.now() == "new 0 of 100, 100 open, as A"
-    assert desk.new("E", "10", "80", symbol="VOD", account="ACC") == ["OrderReceived E", "OrderRouted LSE e-3-1-1"]
+    assert desk.new("E", "10", "80", symbol="VOD", account="ACC") == [
+        "OrderReceived E",
+        "OrderRouted LSE e-3-1-1",
+    ]
 
 
 def test_a_start_of_the_engine_finds_every_session_down() -> None:

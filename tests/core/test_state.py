@@ -56,7 +56,7 @@ def everything(desk: Desk) -> None:
     desk.price("IBM", "91")
 
 
-# -- the fold --------------------------------------------------------------------------------------------------------
+# -- the fold ------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("seed", SEEDS)
@@ -95,10 +95,11 @@ def test_an_event_that_is_applied_is_not_changed_by_later_ones() -> None:
     assert [ev.encode(event) for event in desk.events[: len(before)]] == before
 
 
-# -- the digest ------------------------------------------------------------------------------------------------------
+# -- the digest ----------------------------------------------------------------------------------------------
 
 NOT_ABOUT_STATE = {
-    "MessageIn", "MessageOut", "SessionMoved", "SessionReset", "CommandTaken", "StatusRequested", "StatusAsked",
+    "MessageIn", "MessageOut", "SessionMoved", "SessionReset", "CommandTaken",
+    "StatusRequested", "StatusAsked",
 }  # fmt: skip
 
 
@@ -124,7 +125,7 @@ def test_equal_states_have_equal_bytes_whatever_the_order_of_their_making() -> N
     assert forward.dump() == backward.dump()
 
 
-# -- snapshots -------------------------------------------------------------------------------------------------------
+# -- snapshots -----------------------------------------------------------------------------------------------
 
 
 def check_same(state: State, copy: State) -> None:
@@ -162,11 +163,17 @@ def test_a_snapshot_and_the_events_after_it_are_the_same_state(seed: int) -> Non
 
 
 COMMANDS: tuple[cmd.Command, ...] = (
-    cmd.NewOrder(ALPHA, "D", "BLOCK", "IBM", "1", Qty(scaled("100")), "2", Px(scaled("10")), "0"),  # a used id
+    cmd.NewOrder(
+        ALPHA, "D", "BLOCK", "IBM", "1", Qty(scaled("100")), "2", Px(scaled("10")), "0"
+    ),  # a used id
     cmd.NewOrder(ALPHA, "Z", "BLOCK", "IBM", "1", Qty(scaled("100")), "2", Px(scaled("10")), "0"),
-    cmd.NewOrder(ALPHA, "Z", "BLOCK", "IBM", "1", Qty(scaled("9000")), "2", Px(scaled("20")), "0"),  # too much
+    cmd.NewOrder(
+        ALPHA, "Z", "BLOCK", "IBM", "1", Qty(scaled("9000")), "2", Px(scaled("20")), "0"
+    ),  # too much
     cmd.CancelOrder(ALPHA, "Z", "K", "IBM", "1"),
-    cmd.VenueReport(SIM, "e-1-1-1", ExecType.TRADE, OrdStatus.FILLED, "x1", last_qty=Qty(1), last_px=Px(1)),  # known
+    cmd.VenueReport(
+        SIM, "e-1-1-1", ExecType.TRADE, OrdStatus.FILLED, "x1", last_qty=Qty(1), last_px=Px(1)
+    ),  # known
     cmd.VenueReport(SIM, "e-7-1-2", ExecType.CANCELED, OrdStatus.CANCELED),
     cmd.LogOn(SIM),
     cmd.Resume("symbol", "VOD", "jane", "done"),
@@ -225,7 +232,7 @@ def test_what_is_no_snapshot_is_refused(damage: bytes) -> None:
         State.load(damage)
 
 
-# -- looking ---------------------------------------------------------------------------------------------------------
+# -- looking -------------------------------------------------------------------------------------------------
 
 
 def test_open_orders_are_those_that_may_execute_or_have_a_request_open() -> None:

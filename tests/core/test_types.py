@@ -28,7 +28,7 @@ def decimal(text: str) -> Decimal:
         return Decimal(text) * SCALE
 
 
-# -- reading ---------------------------------------------------------------------------------------------------------
+# -- reading -------------------------------------------------------------------------------------------------
 
 READ = (
     # text                        units of 1e-8
@@ -127,7 +127,7 @@ def test_a_notional_is_written_exactly(value: int) -> None:
         assert Decimal(format_notional(value)) * NOTIONAL_SCALE == value
 
 
-# -- averages --------------------------------------------------------------------------------------------------------
+# -- averages ------------------------------------------------------------------------------------------------
 
 fills = st.lists(
     st.tuples(st.integers(1, MAX_SCALED), st.integers(-(10**15), 10**15)), min_size=1, max_size=8
@@ -151,7 +151,7 @@ def test_average_of_nothing_is_0() -> None:
     assert average_px(0, 0) == 0
 
 
-# -- enumerations ----------------------------------------------------------------------------------------------------
+# -- enumerations --------------------------------------------------------------------------------------------
 
 CHARACTERS = {
     "Side": {"BUY": "1", "SELL": "2"},
@@ -163,9 +163,9 @@ CHARACTERS = {
         "CALCULATED": "B", "EXPIRED": "C", "PENDING_REPLACE": "E",
     },
     "ExecType": {
-        "NEW": "0", "DONE_FOR_DAY": "3", "CANCELED": "4", "REPLACED": "5", "PENDING_CANCEL": "6", "REJECTED": "8",
-        "PENDING_NEW": "A", "EXPIRED": "C", "RESTATED": "D", "PENDING_REPLACE": "E", "TRADE": "F",
-        "ORDER_STATUS": "I",
+        "NEW": "0", "DONE_FOR_DAY": "3", "CANCELED": "4", "REPLACED": "5", "PENDING_CANCEL": "6",
+        "REJECTED": "8", "PENDING_NEW": "A", "EXPIRED": "C", "RESTATED": "D", "PENDING_REPLACE": "E",
+        "TRADE": "F", "ORDER_STATUS": "I",
     },
     "CxlRejResponseTo": {"CANCEL": "1", "REPLACE": "2"},
 }  # fmt: skip

@@ -149,19 +149,47 @@ def write_config(folder: Path, port: int, venue_port: int = 0, changes: dict[str
     return path
 
 
+class _Zygote:
+    """The one process that forks engines. See `zygote`."""
+
+    def __init__(self) -> None:
+        self._process: subprocess.Popen[str] | None = None
+
+    def ask(self, *words: object) -> str:
+        if self._process is None or self._process.poll() is not None:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "tests.support.zygote"],
+                cwd=ROOT,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                text=True,
+            )
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write("\t".join(map(str, words)) + "\n")
+        self._process.stdin.flush()
+        answer = self._process.stdout.readline()
+        assert answer, "the process that forks engines has ended"
+        return answer.strip()
+
+
+_zygote = _Zygote()
+
+
 class EngineProcess:
-    """`oms run` with a configuration of `write_config`."""
+    """`oms run` with a configuration of `write_config`, as a process of its own."""
 
     def __init__(self, folder: Path, venue_port: int = 0, changes: dict[str, dict[str, object]] | None = None) -> None:
         self.folder = folder
         self.port = free_port()
         self.config = write_config(folder, self.port, venue_port, changes)
-        self.process: subprocess.Popen[bytes] | None = None
+        self.pid = 0
         self.log_path = folder / "engine.log"
 
     def start(self) -> "EngineProcess":
         """Start it and wait until it answers its operators."""
-        self.launch()
+        (self.folder / "op.sock").unlink(missing_ok=True)
+        self.pid = int(_zygote.ask("start", self.config, self.log_path))
         deadline = time.monotonic() + START_S
         while True:
             try:
@@ -170,27 +198,22 @@ class EngineProcess:
             except OSError:
                 self.assert_alive()
                 assert time.monotonic() < deadline, f"not up after {START_S:g} s\n{self.log()}"
-                time.sleep(0.01)
+                time.sleep(0.005)
 
-    def launch(self) -> None:
-        """Start it, and do not wait."""
-        (self.folder / "op.sock").unlink(missing_ok=True)
-        with self.log_path.open("ab") as log:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "oms", "run", str(self.config)], cwd=ROOT, stdout=log, stderr=log
-            )
+    def poll(self) -> int | None:
+        """The exit code, as `subprocess` gives it; None while it runs."""
+        answer = _zygote.ask("poll", self.pid)
+        return int(answer) if answer else None
 
     def assert_alive(self) -> None:
         """It has not ended."""
-        assert self.process is not None
-        code = self.process.poll()
+        code = self.poll()
         assert code is None, f"the engine ended with {code}\n{self.log()}"
 
     def kill(self) -> None:
         """SIGKILL: no last word."""
-        assert self.process is not None
-        self.process.kill()
-        self.process.wait()
+        self.signal(signal.SIGKILL)
+        self.wait()
 
     def stop(self, number: int = signal.SIGINT, timeout_s: float = 15.0) -> int:
         """A signal to stop; the exit code."""
@@ -198,14 +221,17 @@ class EngineProcess:
         return self.wait(timeout_s)
 
     def signal(self, number: int) -> None:
-        """Any signal."""
-        assert self.process is not None
-        os.kill(self.process.pid, number)
+        """Any signal, if it still runs."""
+        if self.poll() is None:
+            os.kill(self.pid, number)
 
     def wait(self, timeout_s: float = 15.0) -> int:
         """The exit code, once it has ended."""
-        assert self.process is not None
-        return self.process.wait(timeout_s)
+        deadline = time.monotonic() + timeout_s
+        while (code := self.poll()) is None:
+            assert time.monotonic() < deadline, f"still running after {timeout_s:g} s\n{self.log()}"
+            time.sleep(0.002)
+        return code
 
     def ask(self, question: dict[str, Any]) -> dict[str, Any]:
         """One question to the operators' socket. Raises OSError if nobody is there."""
@@ -226,8 +252,7 @@ class EngineProcess:
 
     def rss_kib(self) -> int:
         """Resident memory."""
-        assert self.process is not None
-        for line in Path(f"/proc/{self.process.pid}/status").read_text().splitlines():
+        for line in Path(f"/proc/{self.pid}/status").read_text().splitlines():
             if line.startswith("VmRSS:"):
                 return int(line.split()[1])
         raise AssertionError("no VmRSS")
@@ -238,6 +263,5 @@ class EngineProcess:
 
     def end(self) -> None:
         """Kill it if it is still there."""
-        if self.process is not None and self.process.poll() is None:
-            self.process.send_signal(signal.SIGCONT)
+        if self.pid and self.poll() is None:
             self.kill()

@@ -3,7 +3,7 @@
 import itertools
 import socket
 
-from tests.support.raw_fix import TIMEOUT_S, Message, Peer, timestamp
+from tests.support.raw_fix import TIMEOUT_S, Body, Message, Peer, pairs_of, timestamp
 
 
 class RawVenue(Peer):
@@ -28,13 +28,22 @@ class RawVenue(Peer):
         self.listen()
         assert self._listener is not None
         self.adopt(self._listener.accept()[0])
-        return self.wait_type("A")
+        asks, self.asks = self.asks, False  # A Logon is answered before anything is asked for.
+        logon = self.wait_type("A")
+        self.asks = asks
+        return logon
 
-    def log_on(self) -> Message:
+    def log_on(self, more: Body = ()) -> Message:
         """The engine's next connection and its Logon, answered. What is missing is asked for."""
         logon = self.accept()
-        self.send("A", {98: 0, 108: logon[108]})
+        self.send("A", [(98, 0), (108, logon[108]), *pairs_of(more)])
+        if logon.seq >= self.next_in and self.asks:
+            self.send("2", {7: self.next_in, 16: 0})
         return logon
+
+    def forget(self, count: int = 1) -> None:
+        """Be as if the engine's last messages had never arrived."""
+        self.next_in -= count
 
     def hang_up(self) -> None:
         """Close the connection and listen no more: the venue is down."""
