@@ -126,12 +126,11 @@ def _advance(progress: Progress, task: Any) -> Callable[[], None]:
 
 def machine_facts() -> dict[str, str]:
     """What the figures were measured on."""
-    core, other_core = wire.cores()
     return {
         "date": time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime()),
         "command": " ".join(["python", "-m", "bench", *sys.argv[1:]]),
         "processor": _processor(),
-        "cores": f"{len(os.sched_getaffinity(0))}; server on {core}, client on {other_core}",
+        "cores": wire.placement(),
         "system": f"{platform.system()} {'.'.join(platform.release().split('.')[:2])}, {platform.machine()}",
         "Python": f"{platform.python_implementation()} {platform.python_version()}",
         "packages": ", ".join(f"{name} {importlib.metadata.version(name)}" for name in PACKAGES),

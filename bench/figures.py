@@ -6,7 +6,7 @@ the same run, and where one is set a target. A missed target is written down as 
 
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Final
 
 from rich.table import Table
@@ -24,6 +24,7 @@ class Counted:
     unit: str
     count: int = 1
     value: float | None = None
+    baseline: str = ""
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -76,8 +77,24 @@ def from_benchmarks(report: dict[str, Any]) -> list[Figure]:
         for described in case["extra_info"].get("figures", []):
             counted = Counted(**described)
             value, *span = (of_seconds(counted, stats[name]) for name in ("median", "q1", "q3"))
-            figures.append(with_target(Figure(counted.name, counted.unit, value, min(span), max(span))))
-    return figures
+            figure = Figure(
+                counted.name, counted.unit, value, min(span), max(span), baseline=counted.baseline
+            )
+            figures.append(with_target(figure))
+    return with_ratios(figures)
+
+
+def with_ratios(figures: Sequence[Figure]) -> list[Figure]:
+    """The figures, those that name a baseline with their ratio to it.
+
+    >>> [f.ratio for f in with_ratios([Figure("a", "us", 6.0, baseline="b"), Figure("b", "us", 2.0)])]
+    [3.0, None]
+    """
+    values = {figure.name: figure.value for figure in figures}
+    return [
+        replace(figure, ratio=figure.value / values[figure.baseline]) if figure.baseline in values else figure
+        for figure in figures
+    ]
 
 
 def with_target(figure: Figure) -> Figure:
@@ -85,8 +102,7 @@ def with_target(figure: Figure) -> Figure:
     target = TARGETS.get(figure.name)
     if target is None:
         return figure
-    told = {**asdict(figure), "target": f">= {target:,.0f}", "met": figure.value >= target}
-    return Figure(**told)
+    return replace(figure, target=f">= {target:,.0f}", met=figure.value >= target)
 
 
 def number(value: float) -> str:

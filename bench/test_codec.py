@@ -16,6 +16,8 @@ from oms.core.types import SCALE, Px, Qty
 from oms.fix.decode import from_client, from_venue
 from oms.fix.encode import render
 
+SIMPLEFIX = "simplefix: parse"
+
 _AT = "20270115-08:00:00.000"
 
 
@@ -23,7 +25,7 @@ def test_decode_new_order(measure: Measure, scaled: Scaled) -> None:
     texts = _orders(scaled(50, 5_000))
     commands = measure(
         lambda: [from_client(cases.CLIENT, text) for text in texts],
-        Counted("decode NewOrderSingle(D)", "us", len(texts)),
+        Counted("decode NewOrderSingle(D)", "us", len(texts), baseline=f"{SIMPLEFIX} NewOrderSingle(D)"),
     )
     assert [command.cl_ord_id for command in commands] == _ids(len(texts))
     assert commands[1].price == 99_510_000_00
@@ -34,7 +36,7 @@ def test_decode_report(measure: Measure, scaled: Scaled) -> None:
     texts = _reports(scaled(50, 5_000))
     commands = measure(
         lambda: [from_venue(cases.VENUE, text) for text in texts],
-        Counted("decode ExecutionReport(8)", "us", len(texts)),
+        Counted("decode ExecutionReport(8)", "us", len(texts), baseline=f"{SIMPLEFIX} ExecutionReport(8)"),
     )
     assert [command.cl_ord_id for command in commands] == _ids(len(texts))
     assert commands[1].last_px == 99_500_000_00
@@ -74,11 +76,11 @@ def test_encode_order(measure: Measure, scaled: Scaled) -> None:
 
 
 def test_simplefix_new_order(measure: Measure, scaled: Scaled) -> None:
-    _simplefix(measure, _orders(scaled(50, 5_000)), "simplefix: parse NewOrderSingle(D)")
+    _simplefix(measure, _orders(scaled(50, 5_000)), f"{SIMPLEFIX} NewOrderSingle(D)")
 
 
 def test_simplefix_report(measure: Measure, scaled: Scaled) -> None:
-    _simplefix(measure, _reports(scaled(50, 5_000)), "simplefix: parse ExecutionReport(8)")
+    _simplefix(measure, _reports(scaled(50, 5_000)), f"{SIMPLEFIX} ExecutionReport(8)")
 
 
 def test_quickfix_new_order(measure: Measure, scaled: Scaled) -> None:

@@ -119,6 +119,19 @@ def cores() -> tuple[int, int]:
     return available[0], available[-1]
 
 
+def placement() -> str:
+    """In words, where everything runs, and what that keeps from being measured."""
+    number = len(os.sched_getaffinity(0))
+    core, other_core = cores()
+    if number == 1:
+        return "1; server and client share it: nothing here can be fast"
+    if number == 2:
+        return (
+            f"2; server on {core}, client on {other_core}, where the broker simulator is too and never spins"
+        )
+    return f"{number}; server on {core}, client on {other_core}, the broker simulator on {other_core - 1}"
+
+
 def variants() -> list[Variant]:
     """What can be measured here, in the order of a round."""
     spinning = len(os.sched_getaffinity(0)) > 2
@@ -272,12 +285,15 @@ Read = Callable[[Result], float]
 
 _KINDS: Final[tuple[tuple[str, str, str, Read], ...]] = (
     ("first report, median", "us", "new", lambda r: r.median_us("new")),
-    ("first report, p99", "us", "new", lambda r: r.percentile_us("new", 99)),
     ("complete fill, median", "us", "fill", lambda r: r.median_us("fill")),
     ("64 outstanding", "orders/s", "saturated", lambda r: r.orders_per_s),
     ("processor time per order", "us", "cpu_saturated", lambda r: r.cpu_us("saturated")),
 )
-"""What is said of each variant: its name, unit, the samples it needs, and how it is read from a round."""
+"""What is said of each variant: its name, unit, the samples it needs, and how it is read from a round.
+
+The echo fills nothing: a complete fill is compared with its first report. Percentiles beyond the median are
+in the rounds and the plot, not among the figures: on a shared machine they say more about the neighbours.
+"""
 
 
 def _figures(results: Sequence[Result], what: str, unit: str, needs: str, read: Read) -> Iterator[Figure]:

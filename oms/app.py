@@ -141,7 +141,9 @@ class Engine:
 
     def snapshot(self) -> None:
         """Write a snapshot of the state as it is."""
+        # Synced at any level: a power loss must not leave a snapshot that the journal does not explain.
         self.kernel.commit()
+        self.journal.sync()
         self._snapshot_seq = self.journal.next_seq - 1
         take_snapshot(self.directory, self.kernel, self._snapshot_seq)
 

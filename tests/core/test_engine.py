@@ -299,6 +299,15 @@ def test_an_unsolicited_cancel_that_crosses_a_request(live: Desk) -> None:
     assert live.now() == "canceled 0 of 100, 0 open, as A"
 
 
+@pytest.mark.parametrize("how", [ExecType.EXPIRED, ExecType.DONE_FOR_DAY, ExecType.REJECTED])
+def test_a_cancel_that_is_confirmed_after_another_end_is_answered(live: Desk, how: str) -> None:
+    """Whatever ended the order first, the client's request must not stay open."""
+    live.cancel("B", "A")
+    live.report("A", how, how)
+    live.canceled("B")
+    assert live.order().requests == []
+
+
 def test_an_immediate_or_cancel_order_ends_canceled(desk: Desk) -> None:
     """I.1.b"""
     desk.new("A", tif="3")
@@ -865,6 +874,30 @@ def test_a_working_order_that_its_venue_has_forgotten_is_questioned(live: Desk) 
 def test_an_answer_about_what_has_ended_changes_nothing(live: Desk) -> None:
     live.canceled("A")
     assert live.stands("A", OrdStatus.CANCELED) == []
+
+
+def test_an_answer_about_a_request_that_is_closed_says_nothing_of_the_order(desk: Desk) -> None:
+    """The venue refused the cancel, and has no such id any more: the order itself may be live there."""
+    desk.new("A")
+    desk.cancel("B", "A")
+    desk.refused("B")
+    assert desk.stands("B", OrdStatus.REJECTED) == []
+    assert desk.now() == "pending_new 0 of 100, 100 open, as A"
+
+
+def test_an_answer_that_the_order_is_pending_new_acknowledges_nothing(desk: Desk) -> None:
+    desk.new("A")
+    assert desk.stands("A", OrdStatus.PENDING_NEW) == []
+    assert desk.now() == "pending_new 0 of 100, 100 open, as A"
+
+
+def test_a_refused_repetition_does_not_end_the_order_it_repeats(live: Desk) -> None:
+    """OrdRejReason(103)=6 for an order that the venue works: it has refused a second copy."""
+    again = {"exec_id": "v", "ord_rej_reason": 6, "text": "duplicate"}
+    assert [line.split()[0] for line in live.report("A", ExecType.REJECTED, OrdStatus.REJECTED, **again)] == [
+        "ReportQuestioned"
+    ]
+    assert live.now() == "new 0 of 100, 100 open, as A"
 
 
 def test_a_late_answer_to_a_settled_question_changes_nothing(desk: Desk) -> None:

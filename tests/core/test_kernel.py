@@ -155,6 +155,28 @@ def test_a_duplicate_order_is_refused_with_the_first_orders_standing(office: Off
     ]
 
 
+WRONG_TWICE = (
+    # also wrong with the order that repeats an id
+    ("an unknown symbol",   ("XXX", "1", 100)),
+    ("a side not worked",   ("IBM", "5", 100)),
+    ("half a share",        ("IBM", "1", 0.5)),
+    ("a halt",              ("IBM", "1", 100)),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(("what", "terms"), WRONG_TWICE, ids=[what for what, _ in WRONG_TWICE])
+def test_a_duplicate_order_that_another_control_refuses_tells_the_first_orders_standing_too(
+    office: Office, what: str, terms: tuple[str, str, int]
+) -> None:
+    """Else the retry of a live order during a halt would tell the client that it was rejected."""
+    office.say(ALPHA, new("A"))
+    if what == "a halt":
+        office.command(cmd.Halt("all", "", "jane", "news"))
+    symbol, side, qty = terms
+    (line,) = office.say(ALPHA, new("A", symbol=symbol, side=side, qty=qty))
+    assert line.startswith("ALPHA 35=8 150=8 39=A 11=A 38=100 14=0 151=100")
+
+
 def test_an_order_that_may_have_been_sent_before_is_answered_with_its_status(office: Office) -> None:
     """F.1.b: PossResend(97)=Y under a known id asks, and does not order."""
     office.say(ALPHA, new("A"))
@@ -192,6 +214,16 @@ def test_a_replaced_report_adds_up_where_more_had_executed(office: Office) -> No
     assert office.say(SIM, report("e-1-1-2", "v2", "5", "2")) == [
         "ALPHA 35=8 150=5 39=2 11=B 41=A 38=80 14=80 151=0"
     ]
+
+
+def test_a_business_reject_without_an_id_is_found_by_the_number_it_names(office: Office) -> None:
+    """BusinessRejectRefID(379) is optional, and QuickFIX itself never sends it; RefSeqNum(45) is there."""
+    office.say(ALPHA, new("A"))
+    assert [line[:21] for line in office.say(SIM, "j|45=1|372=D|380=5|58=tag missing")] == [
+        "ALPHA 35=8 150=8 39=8"
+    ]
+    found = recover(enumerate(office.journal.records, 1), VENUES)
+    assert found.state.digest() == office.kernel.state.digest()
 
 
 # -- poison: a message that could stop the engine, and stop it again at every start --------------------------

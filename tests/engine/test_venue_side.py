@@ -464,6 +464,19 @@ def test_order_while_the_venue_is_down_is_denied_and_not_sent_later(up: Desk) ->
     live(up)
 
 
+def test_venue_that_was_down_is_logged_on_to_soon_and_no_number_is_used_meanwhile(up: Desk) -> None:
+    up.venue.ping()
+    number = up.venue.next_in
+    wait_down(up)
+    time.sleep(2.5)
+    up.venue.listen()
+    started = time.monotonic()
+    logon = up.venue.log_on()
+    assert time.monotonic() - started < 4
+    assert logon.seq == number
+    live(up)
+
+
 def test_order_before_the_venue_ever_logged_on_is_denied(desk: Desk) -> None:
     desk.engine.start()
     desk.client.log_on()
@@ -641,7 +654,7 @@ def test_resend_of_everything_holds_no_order_and_no_replace(up: Desk) -> None:
     settle(up)
     assert {m.type for m in up.venue.possible_duplicates} <= {"4", "F", "H"}
     assert up.venue.possible_duplicates[0].seq == 1
-    assert int(up.venue.possible_duplicates[-1].get(36) or 0) > request.seq
+    assert up.venue.possible_duplicates[-1].seq > request.seq
 
 
 # -- the session with the venue --------------------------------------------------------------------------------------
@@ -699,6 +712,18 @@ def test_venue_with_a_number_too_low_is_left_and_called_again(up: Desk) -> None:
     up.venue.log_on()
     settle(up)
     live(up)
+
+
+def test_engine_that_logs_every_session_event_works_as_well(desk: Desk) -> None:
+    desk.engine.options = ["--verbose"]
+    desk.venue.listen()
+    desk.engine.start()
+    desk.venue.log_on()
+    desk.client.log_on()
+    desk.venue.quote(SYMBOL, 100)
+    desk.venue.ping()
+    live(desk)
+    assert "Received logon response" in desk.engine.log()
 
 
 def test_silent_venue_is_tested_and_left(desk: Desk) -> None:

@@ -185,11 +185,12 @@ class EngineProcess:
         self.config = write_config(folder, self.port, venue_port, changes)
         self.pid = 0
         self.log_path = folder / "engine.log"
+        self.options: list[str] = []
 
     def start(self) -> "EngineProcess":
         """Start it and wait until it answers its operators."""
         (self.folder / "op.sock").unlink(missing_ok=True)
-        self.pid = int(_zygote.ask("start", self.config, self.log_path))
+        self.pid = int(_zygote.ask("start", self.log_path, "run", *self.options, self.config))
         deadline = time.monotonic() + START_S
         while True:
             try:

@@ -29,9 +29,10 @@ class RawVenue(Peer):
         assert self._listener is not None
         self.adopt(self._listener.accept()[0])
         asks, self.asks = self.asks, False  # A Logon is answered before anything is asked for.
-        logon = self.wait_type("A")
-        self.asks = asks
-        return logon
+        try:
+            return self.wait_type("A")
+        finally:
+            self.asks = asks
 
     def log_on(self, more: Body = ()) -> Message:
         """The engine's next connection and its Logon, answered. What is missing is asked for."""

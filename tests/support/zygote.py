@@ -2,8 +2,8 @@
 
 Started by `engine_process`. One request per line on standard input, one answer per line on standard output:
 
-    start CONFIG LOG    forks `oms run CONFIG`, which writes to LOG; answers its pid
-    poll PID            answers its exit code as `subprocess` gives it, or nothing while it runs
+    start LOG ARGUMENTS...   forks `oms ARGUMENTS...`, which writes to LOG; answers its pid
+    poll PID                 answers its exit code as `subprocess` gives it, or nothing while it runs
 
 At the end of the input whatever still runs is killed.
 """
@@ -18,7 +18,7 @@ import oms.app  # noqa: F401  # Imported late by the command line.
 from oms.cli import main
 
 
-def start(config: str, log: str) -> int:
+def start(log: str, *arguments: str) -> int:
     """Fork the engine."""
     pid = os.fork()
     if pid:
@@ -30,7 +30,7 @@ def start(config: str, log: str) -> int:
             os.dup2(fd, number)
         null = os.open(os.devnull, os.O_RDONLY)
         os.dup2(null, 0)
-        sys.argv = ["oms", "run", config]
+        sys.argv = ["oms", *arguments]
         main()
         code = 0
     except SystemExit as end:
