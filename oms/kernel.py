@@ -35,8 +35,10 @@ from oms.core import commands as cmd
 from oms.core import events as ev
 from oms.core.engine import decide
 from oms.core.state import State
+from oms.fix import tags
 from oms.fix.decode import Malformed, from_client, from_venue
 from oms.fix.encode import render
+from oms.fix.wire import fields
 
 log = logging.getLogger("oms.kernel")
 
@@ -151,6 +153,19 @@ class Kernel:
         command = read_message(session_id, text, self.venues)
         if command is not None:
             self._carry_out(command, now_ns)
+        elif session_id in self.venues:
+            self.refused(session_id, fields(text))
+
+    def refused(self, venue: str, found: dict[str, str]) -> None:
+        """A venue refused the message of ours that RefSeqNum(45) names, without working it.
+
+        What that number carried is known here only, not from the journal's record of the refusal: so it is an
+        input of its own.
+        """
+        number = found.get(tags.REF_SEQ_NUM, "")
+        sent = fields(self.sent_text(venue, int(number))) if number.isdigit() else {}
+        ids = (sent.get(tags.MSG_TYPE, ""), sent.get(tags.CL_ORD_ID, ""))
+        self.on_command(cmd.VenueRefusal(venue, *ids, found.get(tags.TEXT, "rejected")), venue)
 
     def on_command(self, command: cmd.Command, source: str) -> None:
         """An input that is not a message:
@@ -171,9 +186,8 @@ class Kernel:
     def _carry_out(self, command: cmd.Command, now_ns: int) -> None:
         state = self.state
         append = self._append
-        encode = ev.encode
-        for event in decide_or_question(state, command, now_ns):
-            seq = append(encode(event))
+        for event, body in decide_or_question(state, command, now_ns):
+            seq = append(body)
             state.apply(event)
             message = render(event, seq, state)
             if message is not None:
@@ -228,18 +242,22 @@ class Kernel:
         return next((text for number, text in recent if number == msg_seq_num), "")
 
 
-def decide_or_question(state: State, command: cmd.Command, now_ns: int) -> list[ev.Event]:
-    """`decide`, where a defect of ours becomes data: the state is untouched by then, so the engine can go on.
+def decide_or_question(state: State, command: cmd.Command, now_ns: int) -> list[tuple[ev.Event, bytes]]:
+    """`decide`, with each event's record; a defect of ours becomes data.
 
-    A message that no code can decide about would otherwise stop the engine again at every start.
+    The state is untouched by then, so the engine can go on. A message that no code can decide about, or whose
+    events do not fit a record, would otherwise stop the engine again at every start.
     """
+    encode = ev.encode
     try:
-        return decide(state, command, now_ns)
+        return [(event, encode(event)) for event in decide(state, command, now_ns)]
     except Exception as error:
         log.exception("no decision about %r", command)
         who = getattr(command, "session_id", "") or getattr(command, "venue", "")
-        shown = ev.ReportQuestioned(now_ns, 0, who, "internal_error", "", repr(error))
-        return [shown, *_denied_undecided(state, command, now_ns)]
+        # No repr: it may hold an address, and the same input must lead to the same events again.
+        what = f"{type(error).__name__}: {error}"
+        shown = ev.ReportQuestioned(now_ns, 0, who, "internal_error", "", what)
+        return [(event, encode(event)) for event in (shown, *_denied_undecided(state, command, now_ns))]
 
 
 def _denied_undecided(state: State, command: cmd.Command, now_ns: int) -> list[ev.Event]:
@@ -368,7 +386,9 @@ class _Replay:
                 command = _read_command(source.text)
         except Malformed:
             return []
-        return decide_or_question(self.state, command, source.at_ns) if command is not None else []
+        if command is None:
+            return []
+        return [event for event, _ in decide_or_question(self.state, command, source.at_ns)]
 
 
 def _missing(there: list[ev.Event], expected: list[ev.Event]) -> list[ev.Event]:

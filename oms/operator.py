@@ -102,6 +102,9 @@ class OperatorSocket:
                 raise ValueError("value is given for every scope but all")
             if not who or not why:
                 raise ValueError("who and why must be given")
+            if not (who + why + value).isprintable() or not (who + why + value).isascii():
+                # They become part of FIX messages.
+                raise ValueError("who, why and value must be printable ASCII")
             kind = cmd.Halt if do == "halt" else cmd.Resume
             self._submit(kind(scope, value, who, why), f"operator:{who}")
             return {"ok": True}

@@ -86,7 +86,7 @@ class PaperVenue:
             for route in order.routes
             if route.venue == NAME and (not route.ended or route.requests)
         ]
-        for order, route in routes:
+        for order, route in sorted(routes, key=lambda found: found[0].place):
             if route.working == OrdStatus.PENDING_NEW:
                 self._enter(order, route, accept=True)
             elif not route.ended:

@@ -4,6 +4,7 @@ A snapshot holds the state and the sessions' numbers at one sequence, as JSON. I
 damage to it is passed over, and the journal from its first record gives the same.
 """
 
+import gc
 import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -75,8 +76,13 @@ def recover_directory(directory: Path, venues: Iterable[str], local: Iterable[st
     The writer has opened the journal before.
     """
     started = time.perf_counter()
-    state, ledger, from_seq = from_snapshot(directory, last_seq)
-    recovered = recover(records(directory, from_seq + 1), venues, local, state, ledger, from_seq)
+    # Everything that is made here stays: collecting garbage meanwhile finds none and doubles the time.
+    gc.disable()
+    try:
+        state, ledger, from_seq = from_snapshot(directory, last_seq)
+        recovered = recover(records(directory, from_seq + 1), venues, local, state, ledger, from_seq)
+    finally:
+        gc.enable()
     return Timed(recovered, from_seq, time.perf_counter() - started)
 
 

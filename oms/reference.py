@@ -110,7 +110,7 @@ def _instruments(config: Config, at_ns: int) -> list[ev.Event]:
     tables_path = relative_to(config, config.reference.tick_rules)
     tables = {
         table.name: tuple(
-            (Px(_decimal(tables_path, table.name, low)), Px(_decimal(tables_path, table.name, tick)))
+            (Px(_decimal(tables_path, table.name, low)), Px(_positive(tables_path, table.name, tick)))
             for low, tick in table.rows
         )
         for table in convert(tables_path, read_toml(tables_path), _TickTables).tick_table
@@ -150,7 +150,7 @@ def _instruments(config: Config, at_ns: int) -> list[ev.Event]:
                     row["currency"],
                     row["isin"],
                     row["name"],
-                    Qty(_decimal(path, f"line {reader.line_num}, lot_size", row["lot_size"])),
+                    Qty(_positive(path, f"line {reader.line_num}, lot_size", row["lot_size"])),
                     tables[row["tick_table"]],
                     Px(SCALE),
                     markets[row["market"]].settlement_days,
@@ -204,6 +204,13 @@ def _accounts(config: Config, at_ns: int) -> list[ev.Event]:
 
 def _amounts(path: Path, key: str, amounts: dict[str, str]) -> tuple[tuple[str, int], ...]:
     return tuple((currency, _decimal(path, f"{key}, {currency}", text)) for currency, text in amounts.items())
+
+
+def _positive(path: Path, key: str, text: str) -> int:
+    value = _decimal(path, key, text)
+    if value <= 0:
+        raise ConfigError(f"{path}: {key}: must be greater than 0, not {text}")
+    return value
 
 
 def _decimal(path: Path, key: str, text: str) -> int:

@@ -363,9 +363,12 @@ def _canceled(order: Order, route: Route, request: RouteRequest | None, text: st
     """The venue has ended a route, in answer to a request of ours or of its own accord."""
     events: Events = []
     if request is not None and request.response_to == CxlRejResponseTo.REPLACE:
-        # Asked to change it, the venue canceled it instead: the change is refused, the cancel is nobody's wish.
+        # Asked to change it, the venue canceled it instead: the change is refused, the cancel nobody asked for.
         events += _request_rejected(order, route, request, TOO_LATE, text or "canceled instead", now_ns)
         request = None
+    if request is not None and order_ended(order) and order.working != OrdStatus.CANCELED:
+        # It had come to another end before: the request was too late, whatever the venue calls it.
+        return _request_rejected(order, route, request, TOO_LATE, text or "the order has ended", now_ns)
     events.append(
         ev.RouteCanceled(
             now_ns, order.order_id, route.route_id, request.cl_ord_id if request is not None else "", text
@@ -415,6 +418,9 @@ def _reported_rejected(
         return _request_rejected(order, route, request, OTHER, command.text, now_ns)
     if route.ended:
         return []
+    if command.ord_rej_reason == DUPLICATE_CL_ORD_ID and route.working != OrdStatus.PENDING_NEW:
+        # A second copy was refused; the first is what the venue works.
+        return [_questioned(now_ns, order.order_id, command, "repetition_refused")]
     return _rejected(order, route, command.ord_rej_reason, command.text, now_ns)
 
 
@@ -462,7 +468,9 @@ def _reported_status(
     request = route.request(command.cl_ord_id)
     if request is not None:
         return _request_settled(order, route, request, command, now_ns)
-    if route.ended:
+    about_order = command.cl_ord_id == route.cl_ord_id or command.cl_ord_id in route.past_ids
+    if route.ended or not about_order or command.ord_status == OrdStatus.PENDING_NEW:
+        # A request that is closed says nothing of its order any more; pending new settles nothing.
         return []
     if command.ord_status == OrdStatus.REJECTED:
         if route.working != OrdStatus.PENDING_NEW:

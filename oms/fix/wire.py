@@ -29,21 +29,30 @@ def pairs(text: str) -> list[tuple[str, str]]:
     return _FIELD.findall(text)
 
 
-_cached_second: tuple[int, str] = (-1, "")
+class _Clock:
+    """The texts of the last second and of the last millisecond that were written."""
+
+    second = -1
+    second_text = ""
+    millisecond = -1
+    text = ""
 
 
 def utc_timestamp(ns: int) -> str:
-    """UTCTimestamp in milliseconds:
+    """UTCTimestamp in milliseconds: "20261122-14:30:00.123".
 
-    "20261122-14:30:00.123". The text of a second is kept for the next call.
+    Messages come in bursts: the text of the last millisecond, and of the last second, is kept.
     """
-    global _cached_second
-    second, rest = divmod(ns, 1_000_000_000)
-    cached, text = _cached_second
-    if cached != second:
-        text = time.strftime("%Y%m%d-%H:%M:%S", time.gmtime(second))
-        _cached_second = (second, text)
-    return f"{text}.{rest // 1_000_000:03d}"
+    millisecond = ns // 1_000_000
+    if millisecond == _Clock.millisecond:
+        return _Clock.text
+    second, rest = divmod(millisecond, 1000)
+    if second != _Clock.second:
+        _Clock.second_text = time.strftime("%Y%m%d-%H:%M:%S", time.gmtime(second))
+        _Clock.second = second
+    _Clock.text = f"{_Clock.second_text}.{rest:03d}"
+    _Clock.millisecond = millisecond
+    return _Clock.text
 
 
 def parse_utc_timestamp(text: str) -> int:

@@ -249,7 +249,11 @@ class Auditor:
 
     def _ended(self, event: ev.OrderEvent, order: Record) -> None:
         status = END[type(event)]
-        if order["ended"]:
+        if isinstance(event, ev.OrderCanceled) and event.cl_ord_id and order["ended"] == status:
+            # It ended of the venue's accord while the client asked for it: the request is answered by the
+            # same end.
+            self.counts["canceled"] -= 1
+        elif order["ended"]:
             self._wrong(f"order {event.order_id} is ended twice, by {order['ended']} and {status}")
         if status == OrdStatus.REJECTED and order["cum_qty"]:
             self._wrong(f"order {event.order_id} is rejected after it executed")
@@ -292,7 +296,8 @@ class Auditor:
             order["versions"].append(
                 {
                     "cl_ord_id": event.cl_ord_id,
-                    "order_qty": request["order_qty"],
+                    # Below what has executed means: stop there. *Source:* FIX 4.4 volume 4, ExecutionReport.
+                    "order_qty": max(request["order_qty"], order["cum_qty"]),
                     "price": request["price"],
                     "hold_px": request["hold_px"],
                 }
@@ -372,7 +377,7 @@ class Auditor:
                 f"order {event.order_id}: route request {event.cl_ord_id} is answered but was not asked"
             )
             return
-        route["order_qty"] = route["requests"].pop(event.cl_ord_id)
+        route["order_qty"] = max(route["requests"].pop(event.cl_ord_id), route["cum_qty"])
 
     def _route_request_rejected(self, event: ev.RouteRequestRejected, order: Record) -> None:
         route = self._route(event, order)
@@ -438,9 +443,10 @@ class Auditor:
             (CANCEL in kinds, OrdStatus.PENDING_CANCEL),
             (REPLACE in kinds, OrdStatus.PENDING_REPLACE),
             (ended == OrdStatus.DONE_FOR_DAY, OrdStatus.DONE_FOR_DAY),
-            (cum_qty >= order["versions"][-1]["order_qty"], OrdStatus.FILLED),
-            (bool(ended), ended),
+            (cum_qty > 0 and cum_qty >= order["versions"][-1]["order_qty"], OrdStatus.FILLED),
+            (ended in (OrdStatus.CANCELED, OrdStatus.EXPIRED), ended),
             (cum_qty > 0, OrdStatus.PARTIALLY_FILLED),
+            (bool(ended), ended),
             (order["accepted"], OrdStatus.NEW),
         ):
             if holds:
@@ -550,10 +556,10 @@ class Auditor:
         same("reference prices", state["reference_px"], self._reference_px)
         same("halts", [tuple(h) for h in state["halts"]], sorted((*k, *v) for k, v in self._halts.items()))
         same("ClOrdIDs", {(s, c): o for s, c, o in state["cl_ord_ids"]}, self._client_ids)
-        executed: dict[str, list[str]] = defaultdict(list)
-        for venue, exec_id in self.executions:
-            executed[venue].append(exec_id)
-        same("executions", state["exec_ids"], {venue: sorted(ids) for venue, ids in executed.items()})
+        executed: dict[str, dict[str, int]] = defaultdict(dict)
+        for (venue, exec_id), fill in self.executions.items():
+            executed[venue][exec_id] = fill["order_id"]
+        same("executions", state["exec_ids"], executed)
         for name in COUNTED.values():
             same(f"count of {name}", state["counts"].get(name, 0), self.counts[name])
         theirs = {order["order_id"]: order for order in state["orders"]}

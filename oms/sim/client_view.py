@@ -108,7 +108,11 @@ class ClientView:
         self._quantities(order, message)
         first = self._first_cl_ord_id(order)
         status = order["status"] = message["39"]
-        order["order_id"] = order["order_id"] or message["37"]
+        if order["order_id"] and order["order_id"] != message["37"] and self._twice_sent[first]:
+            # The first answer was for another reason, and meant the second use of the id, as is clear only
+            # now.
+            self._twice_sent[first] -= 1
+        order["order_id"] = message["37"]
         if "58" in message:
             order["text"] = message["58"]
         if exec_type == ExecType.REPLACED:
@@ -191,12 +195,16 @@ class ClientView:
         return 0
 
     def _is_refusal_of_a_second_use(self, message: dict[str, str]) -> bool:
-        """Whether a rejection means a message that used a ClOrdID again, not the order that used it first."""
+        """Whether a rejection means a message that used a ClOrdID again, not the order that used it first.
+
+        It may describe the first order as it stands, under its OrderID. *Source:* FIX order state matrix
+        F.1.a.
+        """
         cl_ord_id = message["11"]
         if message["150"] != ExecType.REJECTED or not self._twice_sent[cl_ord_id]:
             return False
         order_id = self.by_id[cl_ord_id]["order_id"]
-        return message["37"] != order_id if order_id else message.get("103") == DUPLICATE
+        return message.get("103") == DUPLICATE or (bool(order_id) and message["37"] != order_id)
 
     def _is_repeated(self, message: dict[str, str]) -> bool:
         exec_id = message["17"]

@@ -9,8 +9,8 @@ What the venue promises its counterparty, and the engine is tested against:
 - reports say what is true when they are written: New, then a fill per maker met, then the cancel of what may
   not rest;
 - an ExecID is used once, across restarts too (`id_prefix` differs from start to start);
-- a ClOrdID is taken once. A second order with it is refused and counted as `duplicate_orders`: that is how an
-  order that was sent twice would be noticed;
+- a ClOrdID is taken once. A second order with it is refused, by a report that describes the first, and
+  counted as `duplicate_orders`: that is how an order that was sent twice would be noticed;
 - a request may name any accepted ClOrdID of the order's chain, as many brokers allow: a cancel that crosses
   an accepted replace still finds its order;
 - a replace gives the total quantity. At or below what has executed it means stop executing, and the report
@@ -239,7 +239,7 @@ class SimulatedExchange:
             return [self._status_report(known, message, now_ns)]
         if known is not None or order.cl_ord_id in self._refused_ids:
             self.stats["duplicate_orders"] += 1
-            return self._rejected(order, DUPLICATE_ORDER, "duplicate ClOrdID", now_ns, duplicate=True)
+            return self._rejected_duplicate(known or order, order.cl_ord_id, now_ns)
         instrument = self.instruments.get(order.symbol)
         if instrument is None:
             return self._rejected(order, UNKNOWN_SYMBOL, "unknown symbol", now_ns)
@@ -275,13 +275,10 @@ class SimulatedExchange:
             )
         return reports
 
-    def _rejected(
-        self, order: VenueOrder, ord_rej_reason: int, text: str, now_ns: int, duplicate: bool = False
-    ) -> list[str]:
+    def _rejected(self, order: VenueOrder, ord_rej_reason: int, text: str, now_ns: int) -> list[str]:
         self.stats["rejected"] += 1
         order.ord_status = OrdStatus.REJECTED
-        if not duplicate:
-            self._refused_ids.add(order.cl_ord_id)
+        self._refused_ids.add(order.cl_ord_id)
         return [
             execution_report(
                 order,
@@ -290,6 +287,23 @@ class SimulatedExchange:
                 now_ns,
                 ord_rej_reason=ord_rej_reason,
                 text=text,
+            )
+        ]
+
+    def _rejected_duplicate(self, order: VenueOrder, cl_ord_id: str, now_ns: int) -> list[str]:
+        """The rejection describes the order that has the id, as it stands. *Source:* FIX matrix F.1.a."""
+        self.stats["rejected"] += 1
+        if cl_ord_id in self._refused_ids:
+            order.ord_status = OrdStatus.REJECTED
+        return [
+            execution_report(
+                order,
+                self._new_exec_id(),
+                ExecType.REJECTED,
+                now_ns,
+                cl_ord_id=cl_ord_id,
+                ord_rej_reason=DUPLICATE_ORDER,
+                text="duplicate ClOrdID",
             )
         ]
 

@@ -18,7 +18,7 @@ REPORT = "8|37=V|11={}|17={}|150={}|39={}|55=IBM|54=1|151=0|14=0|6=0"
 
 
 def new(
-    id: str, account: str = "BLOCK", symbol: str = "IBM", side: str = "1", qty: int = 100, px: str = "10"
+    id: str, account: str = "BLOCK", symbol: str = "IBM", side: str = "1", qty: float = 100, px: str = "10"
 ) -> str:
     return NEW.format(id, account, symbol, side, qty, px)
 
@@ -166,7 +166,7 @@ WRONG_TWICE = (
 
 @pytest.mark.parametrize(("what", "terms"), WRONG_TWICE, ids=[what for what, _ in WRONG_TWICE])
 def test_a_duplicate_order_that_another_control_refuses_tells_the_first_orders_standing_too(
-    office: Office, what: str, terms: tuple[str, str, int]
+    office: Office, what: str, terms: tuple[str, str, float]
 ) -> None:
     """Else the retry of a live order during a halt would tell the client that it was rejected."""
     office.say(ALPHA, new("A"))

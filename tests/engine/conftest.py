@@ -1,7 +1,8 @@
 """Engines, clients and instruments for the tests of this folder.
 
-`engine` is shared by the tests of a module and started anew if a test has broken it; every test of it takes an instrument of its own
-and logs on with ResetSeqNumFlag, so that tests do not see each other. `alone` is an engine of the test's own.
+`engine` is shared by the tests of a module and started anew if a test has broken it; every test of it takes
+an instrument of its own and logs on with ResetSeqNumFlag, so that tests do not see each other. `alone` is an
+engine of the test's own.
 """
 
 import contextlib
@@ -12,6 +13,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
+
 from tests.support.engine_process import SYMBOLS, EngineProcess, free_port
 from tests.support.raw_client import RawClient
 from tests.support.raw_venue import RawVenue

@@ -1,4 +1,4 @@
-"""Input that breaks the rules gets what FIX prescribes, and the engine serves the next order, of this client and of others.
+"""Input that breaks the rules gets what FIX prescribes, and the engine serves the next order.
 
 The numbers in brackets name the standard's session test cases.
 """
@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 
 import pytest
+
 from tests.engine.conftest import Market, learn
 from tests.support.engine_process import EngineProcess
 from tests.support.raw_client import RawClient, values
@@ -41,7 +42,7 @@ def business_rejected(client: RawClient, number: int, reason: str, msg_type: str
     return reject
 
 
-# -- garbled: ignored, and the number stays (2.d, 2.m, 2.t, 3.b, 3.e) ------------------------------------------------
+# -- garbled: ignored, and the number stays (2.d, 2.m, 2.t, 3.b, 3.e) ----------------------------------------
 
 
 def wrong_checksum(raw: bytes) -> bytes:
@@ -90,7 +91,9 @@ def test_garbled_message_is_ignored_and_its_number_is_still_free(
     client.nothing_more()
 
 
-def test_body_length_that_swallows_the_next_message_is_mended_by_a_resend(client: RawClient, market: Market) -> None:
+def test_body_length_that_swallows_the_next_message_is_mended_by_a_resend(
+    client: RawClient, market: Market
+) -> None:
     body = client.order_body(market.symbol, "1", 1)
     raw = client.build("D", body)
     length = int(raw.split(b"\x01")[1][2:])
@@ -116,7 +119,7 @@ def test_body_length_that_is_no_number_is_ignored(client: RawClient, market: Mar
 def test_body_length_that_is_no_number_right_behind_an_order_does_not_repeat_it(
     client: RawClient, market: Market
 ) -> None:
-    """QuickFIX gives the message before once more, which ends the session; the order is done once all the same."""
+    """QuickFIX gives the message before once more, which ends the session; the order is done once."""
     body = client.order_body(market.symbol, "1", 1)
     client.send_raw(client.stage("D", body) + b"8=FIX.4.4\x019=abc\x0135=0\x0110=000\x01")
     try:
@@ -142,7 +145,7 @@ def test_message_that_claims_a_gigabyte_costs_its_session_only(
     assert_served(client, market)
 
 
-# -- session-level rejects -----------------------------------------------------------------------------------------
+# -- session-level rejects -----------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -209,7 +212,9 @@ def test_header_field_in_the_body_is_rejected(client: RawClient, market: Market)
 
 def test_group_with_a_wrong_count_is_rejected(client: RawClient, market: Market) -> None:
     number = client.next_out
-    client.send("D", [*client.order_body(market.symbol, "1", 100).items(), (453, 2), (448, "P"), (447, "D"), (452, 1)])
+    client.send(
+        "D", [*client.order_body(market.symbol, "1", 100).items(), (453, 2), (448, "P"), (447, "D"), (452, 1)]
+    )
     rejected(client, number, "16", "453")
     assert_served(client, market)
 
@@ -227,7 +232,7 @@ def test_fields_of_the_user_and_in_any_order_are_no_fault(client: RawClient, mar
     assert client.seen(2, 150) == [("0",), ("F",)]
 
 
-# -- business-level rejects (2.r, 14.m) ----------------------------------------------------------------------------
+# -- business-level rejects (2.r, 14.m) ----------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -267,7 +272,7 @@ def test_reject_from_a_client_is_taken_note_of(client: RawClient, market: Market
     assert_served(client, market)
 
 
-# -- numbers and times ---------------------------------------------------------------------------------------------
+# -- numbers and times ---------------------------------------------------------------------------------------
 
 
 def test_number_too_low_is_answered_by_a_logout(client: RawClient, market: Market) -> None:
@@ -358,7 +363,9 @@ def test_sending_time_far_off_is_rejected_and_the_session_ends(
     assert_served(client, market)
 
 
-def test_message_without_a_number_is_rejected_or_ignored_and_takes_none(client: RawClient, market: Market) -> None:
+def test_message_without_a_number_is_rejected_or_ignored_and_takes_none(
+    client: RawClient, market: Market
+) -> None:
     for number in ("two", None):
         client.send_raw(client.build("D", client.order_body(market.symbol, "1", 1), header={34: number}))
     assert_served(client, market)
@@ -383,17 +390,32 @@ def test_sequence_reset_moves_forward_but_not_back(client: RawClient, market: Ma
     assert_served(client, market)
 
 
-@pytest.mark.parametrize(("begin", "end"), [(1, 0), (2, 2), (5, 3), (1, 999_999_999), (999_999_999, 0), (0, 0)])
-def test_resend_request_of_any_range_is_survived(client: RawClient, market: Market, begin: int, end: int) -> None:
+@pytest.mark.parametrize("number", [2**31, 2**63, 2**64 - 1, 10**30, -1, 0])
+def test_sequence_reset_to_any_number_does_not_harm_others(
+    client: RawClient, other: RawClient, market: Market, number: int
+) -> None:
+    client.send("4", {36: number})
+    client.send("0", seq=number)
+    assert_served(other, market)
+
+
+@pytest.mark.parametrize(
+    ("begin", "end"), [(1, 0), (2, 2), (5, 3), (1, 999_999_999), (999_999_999, 0), (0, 0)]
+)
+def test_resend_request_of_any_range_is_survived(
+    client: RawClient, market: Market, begin: int, end: int
+) -> None:
     assert_served(client, market)
     client.send("2", {7: begin, 16: end})
     assert_served(client, market)
 
 
-# -- who it is from ------------------------------------------------------------------------------------------------
+# -- who it is from ------------------------------------------------------------------------------------------
 
 
-def test_message_under_a_wrong_comp_id_is_rejected_and_the_session_ends(client: RawClient, market: Market) -> None:
+def test_message_under_a_wrong_comp_id_is_rejected_and_the_session_ends(
+    client: RawClient, market: Market
+) -> None:
     """(2.k)"""
     number = client.next_out
     client.send("D", client.order_body(market.symbol, "1", 1), header={49: "SOMEBODY"})
@@ -423,7 +445,7 @@ def test_other_begin_string_ends_the_session(client: RawClient, market: Market) 
     assert_served(client, market)
 
 
-# -- before the logon: nothing is said, the connection ends (1S.b, 1S.c, 1S.e) ----------------------------------------
+# -- before the logon: nothing is said, the connection ends (1S.b, 1S.c, 1S.e) -------------------------------
 
 
 def closed_without_a_word(client: RawClient, raw: bytes) -> None:
@@ -457,15 +479,33 @@ def test_logon_with_a_wrong_checksum_or_without_heartbeat_interval(client: RawCl
     assert_served(client, market)
 
 
+@pytest.mark.parametrize("interval", ["-1", "0", "999999999", "99999999999999999999", "soon"])
+def test_logon_with_an_odd_heartbeat_interval_does_not_harm_others(
+    client: RawClient, market: Market, interval: str
+) -> None:
+    stranger = RawClient(client.port, "CLIENT2").connect()
+    stranger.send("A", [(98, 0), (108, interval), (141, "Y")])
+    try:
+        stranger.receive(0.3)
+    except Closed:
+        pass
+    assert_served(client, market)
+    stranger.drop()
+
+
 def test_second_logon_of_a_connected_session_is_refused_and_the_first_goes_on(
     client: RawClient, market: Market
 ) -> None:
     closed_without_a_word(RawClient(client.port), client.build("A", client.logon_body()))
-    closed_without_a_word(RawClient(client.port), client.build("A", client.logon_body(more={141: "Y"}), seq=1))
+    closed_without_a_word(
+        RawClient(client.port), client.build("A", client.logon_body(more={141: "Y"}), seq=1)
+    )
     assert_served(client, market)
 
 
-def test_logon_again_within_a_session_does_not_confuse_it(client: RawClient, other: RawClient, market: Market) -> None:
+def test_logon_again_within_a_session_does_not_confuse_it(
+    client: RawClient, other: RawClient, market: Market
+) -> None:
     client.send("A", client.logon_body())
     assert_served(other, market)
 
@@ -507,7 +547,7 @@ def test_silent_half_and_many_connections_are_dropped_and_delay_nobody(
     assert_served(client, market)
 
 
-# -- bytes outside ASCII, and data fields --------------------------------------------------------------------------
+# -- bytes outside ASCII, and data fields --------------------------------------------------------------------
 
 
 def test_bytes_outside_ascii_are_kept_apart_and_harmless(client: RawClient, market: Market) -> None:
@@ -534,7 +574,9 @@ def test_text_that_looks_like_fields_inside_a_data_field_is_not_read_as_fields(
     """EncodedText(355) may hold any byte, SOH as well: what stands in it is not the order's quantity."""
     hidden = "\x0138=77\x01x"
     number = client.next_out
-    client.send("D", {**client.order_body(market.symbol, "1", 10, market.at(-10)), 354: len(hidden), 355: hidden})
+    client.send(
+        "D", {**client.order_body(market.symbol, "1", 10, market.at(-10)), 354: len(hidden), 355: hidden}
+    )
     client.send("0")
     answer = client.receive()
     assert answer is not None
@@ -575,7 +617,7 @@ def test_logon_with_a_data_field_of_a_wrong_length_does_not_harm_the_engine(
 
 
 def test_logon_whose_body_does_not_end_with_soh_delays_nobody(client: RawClient, market: Market) -> None:
-    """The session layer looks for SOH before CheckSum(10) and waits for it: the door must not let such a Logon in."""
+    """The session layer would wait for the SOH before CheckSum(10): the door must not let it in."""
     stranger = RawClient(client.port, "CLIENT2")
     whole = stranger.build("A", stranger.logon_body())
     length = int(whole.split(b"\x01")[1][2:])

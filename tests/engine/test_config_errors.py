@@ -1,4 +1,4 @@
-"""A wrong configuration is one line that names the file, the place and the reason, before anything is listened to or connected.
+"""A wrong configuration is one line that names the file, the place and the reason, before anything is begun.
 
 The table of what `oms run` exits with is in `oms/cli.py`: 3 configuration, 4 journal, 5 the system.
 """
@@ -10,13 +10,13 @@ import sys
 from pathlib import Path
 
 import pytest
-from tests.support.engine_process import ROOT, EngineProcess, free_port, write_config
-from tests.support.raw_client import RawClient
 
 from oms.app import Engine
 from oms.config import ConfigError, load
 from oms.journal.errors import JournalLocked, JournalVersionError
 from oms.journal.writer import JournalWriter
+from tests.support.engine_process import ROOT, EngineProcess, free_port, write_config
+from tests.support.raw_client import RawClient
 
 BAD_CONFIG, BAD_JOURNAL, SYSTEM = 3, 4, 5
 
@@ -49,13 +49,18 @@ def line_of(path: Path, text: str) -> int:
 def oms_run(path: Path) -> tuple[int, str]:
     """Exit code and standard error, one line."""
     done = subprocess.run(
-        [sys.executable, "-m", "oms", "run", str(path)], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False
+        [sys.executable, "-m", "oms", "run", str(path)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
     )
     assert done.stderr.count("\n") == 1, done.stderr
     return done.returncode, done.stderr
 
 
-# -- the file itself -----------------------------------------------------------------------------------------------
+# -- the file itself -----------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -82,7 +87,9 @@ def test_key_that_is_unknown_or_of_a_wrong_type_is_named_with_its_line(
     assert reason in said
 
 
-@pytest.mark.parametrize("listen", ["9878", "localhost", ":9878", "127.0.0.1:http", "127.0.0.1:99999", "127.0.0.1:-1", ""])
+@pytest.mark.parametrize(
+    "listen", ["9878", "localhost", ":9878", "127.0.0.1:http", "127.0.0.1:99999", "127.0.0.1:-1", ""]
+)
 def test_listen_that_is_no_address(path: Path, listen: str) -> None:
     change(path, f'listen = "127.0.0.1:{_port(path)}"', f'listen = "{listen}"')
     assert refusal(path) == f"{path}, line {line_of(path, 'listen =')}: listen is not host:port: {listen!r}"
@@ -105,7 +112,16 @@ def test_bytes_that_are_no_text(path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["engine.toml", "clients.cfg", "venue.cfg", "instruments.csv", "markets.toml", "tick_rules.toml", "accounts.toml"]
+    "name",
+    [
+        "engine.toml",
+        "clients.cfg",
+        "venue.cfg",
+        "instruments.csv",
+        "markets.toml",
+        "tick_rules.toml",
+        "accounts.toml",
+    ],
 )
 def test_file_that_is_missing_is_named(path: Path, name: str) -> None:
     (path.parent / name).unlink()
@@ -119,7 +135,7 @@ def test_file_that_is_no_text_is_named(path: Path, name: str) -> None:
     assert str(file) in refusal(path)
 
 
-# -- what it names -------------------------------------------------------------------------------------------------
+# -- what it names -------------------------------------------------------------------------------------------
 
 
 def test_venue_that_is_no_session(path: Path) -> None:
@@ -187,13 +203,28 @@ def test_session_file_that_is_wrong(path: Path, name: str, old: str, new: str, s
         ("tick_rules.toml", '["0", "0.01"]', '["0", "0"]', "CENT"),
         ("tick_rules.toml", '[["0", "0.01"]]', "[]", "CENT"),
         ("tick_rules.toml", '["0", "0.01"]', '["0", "a cent"]', "CENT: not a decimal number: 'a cent'"),
-        ("accounts.toml", 'max_order_qty = "200000"', 'max_order_qty = "lots"', "firm.max_order_qty: not a decimal"),
+        (
+            "accounts.toml",
+            'max_order_qty = "200000"',
+            'max_order_qty = "lots"',
+            "firm.max_order_qty: not a decimal",
+        ),
         ("accounts.toml", 'id = "MAIN2"', 'id = "MAIN1"', "MAIN1"),
         ("accounts.toml", 'clients = ["CLIENT2"]', 'clients = "CLIENT2"', "clients: Expected `array`"),
         ("accounts.toml", 'USD = "1000"', "USD = 1000", "Expected `str`"),
         ("accounts.toml", 'position_limit = "50"', "", "position_limit"),
-        ("engine.toml", 'price_collar_percent = "10"', 'price_collar_percent = "ten"', "risk.price_collar_percent"),
-        ("engine.toml", 'price_collar_percent = "10"', 'price_collar_percent = "-1"', "risk.price_collar_percent"),
+        (
+            "engine.toml",
+            'price_collar_percent = "10"',
+            'price_collar_percent = "ten"',
+            "risk.price_collar_percent",
+        ),
+        (
+            "engine.toml",
+            'price_collar_percent = "10"',
+            'price_collar_percent = "-1"',
+            "risk.price_collar_percent",
+        ),
         ("engine.toml", "segment_mib = 4", "segment_mib = 0", "segment_mib"),
         ("engine.toml", 'venue = "SIM"', 'venue = "SIM"\nsnapshot_every = 0', "snapshot_every"),
     ],
@@ -212,7 +243,7 @@ def test_refused_configuration_has_not_begun_a_journal(path: Path) -> None:
     assert not (path.parent / "journal").exists()
 
 
-# -- through the command line --------------------------------------------------------------------------------------
+# -- through the command line --------------------------------------------------------------------------------
 
 
 def test_exit_code_of_a_wrong_configuration(path: Path) -> None:
@@ -261,10 +292,14 @@ def test_second_engine_on_the_same_journal_ends_and_the_first_goes_on(alone: Eng
     client.log_out()
 
 
-def test_second_engine_does_not_take_the_operators_socket_of_the_first(alone: EngineProcess, tmp_path: Path) -> None:
+def test_second_engine_does_not_take_the_operators_socket_of_the_first(
+    alone: EngineProcess, tmp_path: Path
+) -> None:
     """Else a halt would reach the wrong engine."""
     alone.start()
-    other = EngineProcess(tmp_path / "other", changes={"files": {"operator_socket": str(alone.folder / "op.sock")}})
+    other = EngineProcess(
+        tmp_path / "other", changes={"files": {"operator_socket": str(alone.folder / "op.sock")}}
+    )
     running = subprocess.Popen(
         [sys.executable, "-m", "oms", "run", str(other.config)], cwd=ROOT, stderr=subprocess.PIPE, text=True
     )

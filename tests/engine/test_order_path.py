@@ -1,4 +1,7 @@
-"""An order's way through the engine as a client sees it: every report, its order and its fields. The venue is the paper venue."""
+"""An order's way through the engine as a client sees it: every report, its order and its fields.
+
+The venue is the paper venue.
+"""
 
 import itertools
 import time
@@ -6,6 +9,7 @@ from collections.abc import Callable
 from decimal import Decimal
 
 import pytest
+
 from tests.engine.conftest import Market
 from tests.support.engine_process import LOTTED, EngineProcess
 from tests.support.raw_client import RawClient, text, values
@@ -14,7 +18,7 @@ REPORT = (150, 39, 38, 14, 151)
 NEW_100 = ("0", "0", "100", "0", "100")
 
 
-# -- new orders ----------------------------------------------------------------------------------------------------
+# -- new orders ----------------------------------------------------------------------------------------------
 
 
 def test_market_order_is_acknowledged_then_filled_with_every_field(client: RawClient, market: Market) -> None:
@@ -35,7 +39,9 @@ def test_market_order_is_acknowledged_then_filled_with_every_field(client: RawCl
     client.nothing_more()
 
 
-def test_market_order_walks_the_levels_and_its_remainder_is_canceled(client: RawClient, market: Market) -> None:
+def test_market_order_walks_the_levels_and_its_remainder_is_canceled(
+    client: RawClient, market: Market
+) -> None:
     client.order(market.symbol, "2", 700)
     assert client.seen(5, 150, 39, 32, 31, 14, 151, 6) == [
         ("0", "0", None, None, "0", "700", "0"),
@@ -54,7 +60,9 @@ def test_limit_order_rests_at_its_price(client: RawClient, market: Market) -> No
     client.nothing_more()
 
 
-def test_limit_order_fills_what_it_can_and_rests_with_the_remainder(client: RawClient, market: Market) -> None:
+def test_limit_order_fills_what_it_can_and_rests_with_the_remainder(
+    client: RawClient, market: Market
+) -> None:
     client.order(market.symbol, "1", 300, market.at(1))
     assert client.seen(2, *REPORT, 6) == [
         ("0", "0", "300", "0", "300", "0"),
@@ -97,7 +105,7 @@ def test_fok_that_cannot_fill_whole_is_canceled_without_a_trade(client: RawClien
     client.nothing_more()
 
 
-# -- cancel and replace --------------------------------------------------------------------------------------------
+# -- cancel and replace --------------------------------------------------------------------------------------
 
 
 def test_cancel_is_pending_then_done_under_its_own_cl_ord_id(client: RawClient, market: Market) -> None:
@@ -123,26 +131,46 @@ def test_cancel_of_a_part_filled_order_keeps_what_was_executed(client: RawClient
     ]
 
 
-def test_replace_up_then_down_reports_pending_with_the_old_terms_and_replaced_with_the_new(
+def test_replace_up_then_down_is_pending_with_the_old_terms_and_done_with_the_new(
     client: RawClient, market: Market
 ) -> None:
     first = client.order(market.symbol, "1", 100, market.at(-10))
     (new,) = client.take_all(1)
-    second = client.replace(first, market.symbol, "1", 150, market.at(-9))
-    third = client.replace(second, market.symbol, "1", 50, market.at(-9))
-    tags = (*REPORT, 44, 11, 41)
     was, then = text(market.at(-10)), text(market.at(-9))
-    reports = sorted(client.take_all(4), key=lambda m: (m[11] != second, m[150] != "E"))
-    assert [values(m, tags) for m in reports] == [
-        ("E", "E", "100", "0", "100", was, second, first),
-        ("5", "0", "150", "0", "150", then, second, first),
-        ("E", "E", "150", "0", "150", then, third, second),
-        ("5", "0", "50", "0", "50", then, third, second),
+    tags = (*REPORT, 44, 11, 41, 37)
+    second = client.replace(first, market.symbol, "1", 150, market.at(-9))
+    assert client.seen(2, *tags) == [
+        ("E", "E", "100", "0", "100", was, second, first, new[37]),
+        ("5", "0", "150", "0", "150", then, second, first, new[37]),
     ]
-    assert {report[37] for report in reports} == {new[37]}
+    third = client.replace(second, market.symbol, "1", 50, market.at(-9))
+    assert client.seen(2, *tags) == [
+        ("E", "E", "150", "0", "150", then, third, second, new[37]),
+        ("5", "0", "50", "0", "50", then, third, second, new[37]),
+    ]
     client.cancel(third, market.symbol, "1")
     assert client.seen(2, 150, 41) == [("6", third), ("4", third)]
     client.nothing_more()
+
+
+def test_two_replaces_in_one_segment_are_both_done(client: RawClient, market: Market) -> None:
+    first = client.order(market.symbol, "1", 100, market.at(-10))
+    client.take_all(1)
+    second, third = client.new_id(), client.new_id()
+    terms = [(second, first, 150), (third, second, 50)]
+    client.send_raw(
+        b"".join(
+            client.stage(
+                "G", {**client.order_body(market.symbol, "1", qty, market.at(-9)), 11: mine, 41: orig}
+            )
+            for mine, orig, qty in terms
+        )
+    )
+    reports = client.take_all(4)
+    assert sorted((m[11], m[150]) for m in reports) == sorted(
+        [(second, "E"), (second, "5"), (third, "E"), (third, "5")]
+    )
+    assert values(reports[-1], (*REPORT, 11, 41)) == ("5", "0", "50", "0", "50", third, second)
 
 
 def test_replace_that_crosses_trades_under_the_new_cl_ord_id(client: RawClient, market: Market) -> None:
@@ -156,7 +184,7 @@ def test_replace_that_crosses_trades_under_the_new_cl_ord_id(client: RawClient, 
     ]
 
 
-# -- refused requests ----------------------------------------------------------------------------------------------
+# -- refused requests ----------------------------------------------------------------------------------------
 
 REFUSAL = (39, 434, 102)
 
@@ -201,7 +229,9 @@ def test_replace_of_a_filled_order_is_refused_by_the_venue(client: RawClient, ma
     assert values(last, (35, *REFUSAL)) == ("9", "2", "2", "0")
 
 
-def test_request_under_a_used_cl_ord_id_is_refused_and_the_order_lives(client: RawClient, market: Market) -> None:
+def test_request_under_a_used_cl_ord_id_is_refused_and_the_order_lives(
+    client: RawClient, market: Market
+) -> None:
     order = client.order(market.symbol, "1", 100, market.at(-10))
     client.take_all(1)
     client.cancel(order, market.symbol, "1", t11=order)
@@ -233,7 +263,7 @@ def test_replace_is_measured_by_the_controls_and_the_order_lives(client: RawClie
     assert client.seen(2, 150, 38) == [("6", "100"), ("4", "100")]
 
 
-# -- status --------------------------------------------------------------------------------------------------------
+# -- status --------------------------------------------------------------------------------------------------
 
 
 def test_status_of_a_live_order_repeats_how_it_stands(client: RawClient, market: Market) -> None:
@@ -241,7 +271,16 @@ def test_status_of_a_live_order_repeats_how_it_stands(client: RawClient, market:
     new = client.take_all(2)[0]
     client.status(order, market.symbol, "1", t790="REQ-1")
     report = client.take()
-    assert values(report, (*REPORT, 6, 11, 790)) == ("I", "1", "300", "200", "100", text(market.at(1)), order, "REQ-1")
+    assert values(report, (*REPORT, 6, 11, 790)) == (
+        "I",
+        "1",
+        "300",
+        "200",
+        "100",
+        text(market.at(1)),
+        order,
+        "REQ-1",
+    )
     assert report[37] == new[37]
     assert report[17] != new[17]
 
@@ -269,14 +308,23 @@ def test_status_of_an_unknown_order_is_rejected_with_zeros(client: RawClient, ma
     ]
 
 
-# -- denials -------------------------------------------------------------------------------------------------------
+# -- denials -------------------------------------------------------------------------------------------------
 
 
-def denied(client: RawClient, symbol: str, name: str, reason: str, *, side: str = "1", **order: object) -> None:
+def denied(
+    client: RawClient, symbol: str, name: str, reason: str, *, side: str = "1", **order: object
+) -> None:
     """Send an order and see it refused by the control `name`, and nothing more."""
     cl_ord_id = client.order(symbol, side, order.pop("qty", 100), order.pop("price", None), **order)
     report = client.take()
-    assert values(report, (150, 39, 11, 14, 151, 103)) == ("8", "8", order.get("t11", cl_ord_id), "0", "0", reason), report
+    assert values(report, (150, 39, 11, 14, 151, 103)) == (
+        "8",
+        "8",
+        order.get("t11", cl_ord_id),
+        "0",
+        "0",
+        reason,
+    ), report
     assert report[58].startswith(f"{name}: "), report[58]
     client.nothing_more()
 
@@ -298,7 +346,9 @@ def test_unknown_symbol(client: RawClient) -> None:
     [{"t40": "3", "t99": "1"}, {"t59": "1"}, {"side": "5"}],
     ids=["stop order", "good till cancel", "sell short"],
 )
-def test_kinds_of_orders_that_are_not_worked(client: RawClient, market: Market, order: dict[str, object]) -> None:
+def test_kinds_of_orders_that_are_not_worked(
+    client: RawClient, market: Market, order: dict[str, object]
+) -> None:
     denied(client, market.symbol, "unsupported_order", "11", price=market.at(-1), **order)
 
 
@@ -325,8 +375,17 @@ def test_more_than_the_greatest_value(client: RawClient, market: Market) -> None
 
 def test_price_through_the_collar_and_at_it(client: RawClient, market: Market) -> None:
     edge = market.middle * Decimal("1.1")
-    denied(client, market.symbol, "price_collar", "99", price=edge.quantize(Decimal("0.01")) + Decimal("0.01"))
-    denied(client, market.symbol, "price_collar", "99", side="2", price=market.middle * Decimal("0.9") - Decimal("0.01"))
+    denied(
+        client, market.symbol, "price_collar", "99", price=edge.quantize(Decimal("0.01")) + Decimal("0.01")
+    )
+    denied(
+        client,
+        market.symbol,
+        "price_collar",
+        "99",
+        side="2",
+        price=market.middle * Decimal("0.9") - Decimal("0.01"),
+    )
     client.order(market.symbol, "1", 1, edge.quantize(Decimal("0.01")))
     assert client.seen(2, 150) == [("0",), ("F",)]
 
@@ -335,7 +394,9 @@ def test_more_than_the_buying_power(client: RawClient, market: Market) -> None:
     denied(client, market.symbol, "buying_power", "3", qty=200, price=market.at(-1), t1="POOR")
 
 
-def test_buying_power_is_held_by_open_orders_and_given_back_by_a_cancel(client: RawClient, market: Market) -> None:
+def test_buying_power_is_held_by_open_orders_and_given_back_by_a_cancel(
+    client: RawClient, market: Market
+) -> None:
     price = Decimal(10)  # 60 of them cost 600 of the 1000
     order = client.order(market.symbol, "1", 60, price, t1="POOR")
     client.take_all(1)
@@ -368,12 +429,31 @@ def test_halted_symbol_is_denied_until_it_is_resumed_and_cancels_pass(
     assert client.seen(2, 150) == [("0",), ("F",)]
 
 
+@pytest.mark.parametrize("why", ["Störung €", "two\nlines", "news\x0139=2\x0132=100", "news\x01", "\ud800"])
+def test_reason_of_a_halt_may_hold_any_character(
+    engine: EngineProcess, client: RawClient, market: Market, why: str
+) -> None:
+    """It is written by a person and ends in Text(58): it must stay there, and the message must stay whole."""
+    switch = {"scope": "symbol", "value": market.symbol, "who": "jane", "why": why}
+    if not engine.ask({"do": "halt", **switch})["ok"]:
+        return
+    client.order(market.symbol, "1", 100)
+    report = client.take()
+    assert values(report, (150, 39, 32)) == ("8", "8", None)
+    assert len(report.pairs) == len({tag for tag, _ in report.pairs})
+    assert report[58].startswith("trading_halted: ")
+    client.nothing_more()
+    assert engine.ask({"do": "resume", **switch})["ok"]
+
+
 def test_cl_ord_id_of_a_denied_order_cannot_be_used_again(client: RawClient, market: Market) -> None:
     denied(client, market.symbol, "max_order_qty", "3", qty=200_001, t11="DENIED-ONCE")
     denied(client, market.symbol, "duplicate_cl_ord_id", "6", t11="DENIED-ONCE")
 
 
-def test_duplicate_of_a_live_order_is_refused_with_the_first_orders_terms(client: RawClient, market: Market) -> None:
+def test_duplicate_of_a_live_order_is_refused_with_the_first_orders_terms(
+    client: RawClient, market: Market
+) -> None:
     """FIX order state matrix F.1.a: the reject describes the first order, which lives."""
     order = client.order(market.symbol, "1", 300, market.at(1))
     new = client.take_all(2)[0]
@@ -386,7 +466,9 @@ def test_duplicate_of_a_live_order_is_refused_with_the_first_orders_terms(client
     assert values(refusal, (39, 38, 14, 151)) == ("1", "300", "200", "100")
 
 
-def test_possible_resend_of_a_known_order_is_answered_with_its_status(client: RawClient, market: Market) -> None:
+def test_possible_resend_of_a_known_order_is_answered_with_its_status(
+    client: RawClient, market: Market
+) -> None:
     """FIX order state matrix F.1.b: PossResend(97) asks whether the order has arrived; it is no duplicate."""
     body = client.order_body(market.symbol, "1", 100, market.at(-10))
     client.send("D", body)
@@ -401,10 +483,12 @@ def test_possible_resend_of_a_new_order_is_a_new_order(client: RawClient, market
     assert client.seen(1, *REPORT) == [NEW_100]
 
 
-# -- two clients ---------------------------------------------------------------------------------------------------
+# -- two clients ---------------------------------------------------------------------------------------------
 
 
-def test_two_clients_trade_and_each_sees_its_own_reports(client: RawClient, other: RawClient, market: Market) -> None:
+def test_two_clients_trade_and_each_sees_its_own_reports(
+    client: RawClient, other: RawClient, market: Market
+) -> None:
     sell = client.order(market.symbol, "2", 100, market.middle)
     assert client.seen(1, *REPORT) == [NEW_100]
     buy = other.order(market.symbol, "1", 100, market.middle)
@@ -446,7 +530,7 @@ def test_order_of_another_client_can_be_neither_canceled_nor_seen(
     assert client.seen(1, *REPORT) == [("I", "0", "100", "0", "100")]
 
 
-# -- how messages arrive -------------------------------------------------------------------------------------------
+# -- how messages arrive -------------------------------------------------------------------------------------
 
 
 def test_order_in_the_segment_of_the_logon_is_served(

@@ -238,7 +238,7 @@ def _spoil(*path: object, by: object) -> Spoil:
         (_spoil("counts", "fills", by=0), "count of fills"),
         (_spoil("reference_px", "AAA", by=1), "reference prices"),
         (lambda state: state["orders"].pop(), "orders:"),  # type: ignore[attr-defined]
-        (lambda state: state["exec_ids"][VENUE].pop(), "executions:"),  # type: ignore[index]
+        (lambda state: state["exec_ids"][VENUE].popitem(), "executions:"),  # type: ignore[index]
         (lambda state: state["cl_ord_ids"].pop(), "ClOrdIDs:"),  # type: ignore[attr-defined]
     ],
 )

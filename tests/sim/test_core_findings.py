@@ -1,6 +1,6 @@
-"""Weaknesses of the core that the random histories found, each as its shortest history.
+"""What the random histories found in the core, each as its shortest history.
 
-Expected to fail until the core is better; then the mark goes, and `World(strict=True)` may become the rule.
+Those that still fail carry a mark; it goes when the core is better.
 """
 
 from collections.abc import Callable
@@ -70,7 +70,6 @@ def report(cl_ord_id: str, exec_type: str, ord_status: str, exec_id: str, **more
     return cmd.VenueReport(VENUE, cl_ord_id, exec_type, ord_status, exec_id, **more)  # type: ignore[arg-type]
 
 
-@found
 def test_a_repeated_replaced_report_of_an_older_version_changes_nothing(do: Do) -> None:
     do(new("A"))
     do(report("E1-1-1-1", ExecType.NEW, OrdStatus.NEW, "X1"))
@@ -82,7 +81,6 @@ def test_a_repeated_replaced_report_of_an_older_version_changes_nothing(do: Do) 
     assert do(first) == []
 
 
-@found
 def test_a_replace_below_what_has_executed_leaves_order_qty_at_cum_qty(do: Do, state: State) -> None:
     """*Source:* FIX 4.4 volume 4: OrderQty = CumQty + LeavesQty; below CumQty means stop executing."""
     do(new("A"))
@@ -145,7 +143,6 @@ def test_a_refused_second_copy_does_not_end_the_first(do: Do, state: State) -> N
     assert state.orders[1].working == OrdStatus.NEW
 
 
-@found
 def test_a_cancel_answered_after_an_unsolicited_cancel_is_answered_to_the_client(
     do: Do, state: State
 ) -> None:

@@ -141,12 +141,14 @@ def test_refused_order(order: dict[str, str], ord_rej_reason: str) -> None:
 
 
 def test_duplicate_cl_ord_id_is_refused_and_counted() -> None:
+    """*Source:* FIX order state matrix F.1.a: the rejection describes the first order."""
     exchange = empty_exchange()
-    ask(exchange, new("A", BUY, 10, 100))
-    [report] = ask(exchange, new("A", BUY, 10, 100))
-    assert (report["150"], report["103"]) == ("8", "6")
+    ask(exchange, new("A", BUY, 10, 100), new("S", SELL, 4, 100))
+    [report] = ask(exchange, new("A", BUY, 15, 100))
+    assert brief([report]) == ["A 8/1 4+6"]
+    assert (report["103"], report["37"], report["38"]) == ("6", "O1", "10")
     assert exchange.stats["duplicate_orders"] == 1
-    assert brief(ask(exchange, status("A"))) == ["A I/0 0+10"], "the first one lives on"
+    assert brief(ask(exchange, status("A"))) == ["A I/1 4+6"], "the first one lives on"
 
 
 def test_poss_resend_of_a_known_order_is_answered_with_its_status() -> None:

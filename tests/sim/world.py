@@ -76,7 +76,7 @@ def definitions() -> list[ev.Event]:
 class World:
     """One history. `step` does one random thing; `problems` says what went wrong, in words."""
 
-    def __init__(self, seed: int, *, sound_venue: bool = True, strict: bool = False) -> None:
+    def __init__(self, seed: int, *, sound_venue: bool = True, strict: bool = True) -> None:
         self.rng = random.Random(seed)
         self.sound_venue = sound_venue
         # Whether what is known to be imperfect in the core counts as a problem: see test_core_findings.py.
@@ -127,7 +127,7 @@ class World:
         """What the auditor and the clients found, without what follows from an overfill."""
         found = list(self.auditor.violations)
         overfilled = any(order["overfill_questioned"] for order in self.auditor.orders.values())
-        forgiven = overfilled or not self.strict
+        forgiven = overfilled or not (self.strict and self.sound_venue)
         for client, view in self.views.items():
             found += [f"{client}: {v}" for v in view.violations if not (forgiven and "> OrderQty" in v)]
         return found

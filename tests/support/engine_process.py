@@ -1,4 +1,4 @@
-"""The engine as a process of its own, with a configuration of its own, to be killed, stopped and started again."""
+"""The engine as a process of its own, to be killed, stopped and started again, and a configuration for it."""
 
 import json
 import os
@@ -22,7 +22,8 @@ LOTTED = "LOT100"
 """An instrument in lots of 100."""
 
 _INSTRUMENTS = "symbol,market,currency,isin,name,tick_table,lot_size\n" + "".join(
-    f"{symbol},XNAS,USD,US0000000000,Test {symbol},CENT,{100 if symbol == LOTTED else 1}\n" for symbol in (*SYMBOLS, LOTTED)
+    f"{symbol},XNAS,USD,US0000000000,Test {symbol},CENT,{100 if symbol == LOTTED else 1}\n"
+    for symbol in (*SYMBOLS, LOTTED)
 )
 
 _TICKS = """
@@ -102,7 +103,7 @@ SocketConnectPort={port}
 
 
 def free_port() -> int:
-    """A port of 127.0.0.1 that nobody listens on, below those that the system gives to outgoing connections."""
+    """A port of 127.0.0.1 that is free, below those that the system gives to outgoing connections."""
     while True:
         port = random.randrange(15_000, 32_000)
         with socket.socket() as probe:
@@ -113,7 +114,9 @@ def free_port() -> int:
             return port
 
 
-def write_config(folder: Path, port: int, venue_port: int = 0, changes: dict[str, dict[str, object]] | None = None) -> Path:
+def write_config(
+    folder: Path, port: int, venue_port: int = 0, changes: dict[str, dict[str, object]] | None = None
+) -> Path:
     """A configuration with all that it names. Orders go to the paper venue, or to SIM at `venue_port`.
 
     `changes` sets single keys: {"engine": {"snapshot_every": 10}}.
@@ -179,7 +182,9 @@ _zygote = _Zygote()
 class EngineProcess:
     """`oms run` with a configuration of `write_config`, as a process of its own."""
 
-    def __init__(self, folder: Path, venue_port: int = 0, changes: dict[str, dict[str, object]] | None = None) -> None:
+    def __init__(
+        self, folder: Path, venue_port: int = 0, changes: dict[str, dict[str, object]] | None = None
+    ) -> None:
         self.folder = folder
         self.port = free_port()
         self.config = write_config(folder, self.port, venue_port, changes)

@@ -19,7 +19,7 @@ class RawClient(Peer):
         self.port = port
         self.account = account
 
-    # -- logging on ------------------------------------------------------------------------------------------------
+    # -- logging on ------------------------------------------------------------------------------------------
 
     def connect(self) -> "RawClient":
         """A TCP connection, and nothing more. An engine that is just starting is waited for."""
@@ -50,14 +50,16 @@ class RawClient(Peer):
         self.sent.clear()
         return self.log_on(more={141: "Y"})
 
-    # -- orders ----------------------------------------------------------------------------------------------------
+    # -- orders ----------------------------------------------------------------------------------------------
 
     def new_id(self) -> str:
         """A ClOrdID that no test has used."""
         return f"C{next(_ids)}"
 
-    def order_body(self, symbol: str, side: str, qty: object, price: object = None, **more: object) -> dict[int, object]:
-        """NewOrderSingle(D)'s body: a limit order if it has a price, else a market order. `more` is t59="3" and the like."""
+    def order_body(
+        self, symbol: str, side: str, qty: object, price: object = None, **more: object
+    ) -> dict[int, object]:
+        """NewOrderSingle(D)'s body: limit if it has a price, else at the market. `more` is t59="3"."""
         body: dict[int, object] = {
             11: self.new_id(),
             1: self.account,
@@ -83,7 +85,9 @@ class RawClient(Peer):
         self.send("F", body)
         return str(body[11])
 
-    def replace(self, orig_cl_ord_id: str, symbol: str, side: str, qty: object, price: object, **more: object) -> str:
+    def replace(
+        self, orig_cl_ord_id: str, symbol: str, side: str, qty: object, price: object, **more: object
+    ) -> str:
         """Send an OrderCancelReplaceRequest(G); its ClOrdID."""
         body = {41: orig_cl_ord_id, **self.order_body(symbol, side, qty, price, **more)}
         self.send("G", body)
@@ -93,7 +97,7 @@ class RawClient(Peer):
         """Send an OrderStatusRequest(H)."""
         self.send("H", {11: cl_ord_id, 55: symbol, 54: side, **_tags(more)})
 
-    # -- reports ---------------------------------------------------------------------------------------------------
+    # -- reports ---------------------------------------------------------------------------------------------
 
     def take_all(self, count: int) -> list[Message]:
         """The next so many application messages."""

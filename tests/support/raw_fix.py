@@ -1,10 +1,11 @@
-"""FIX 4.4 on a plain socket with simplefix: the other end of a session, written with another codec than the engine's.
+"""FIX 4.4 on a plain socket with simplefix: the other end of a session, with another codec than the engine's.
 
-A `Peer` keeps its own sequence numbers and what it sent, over as many connections as a test makes. It does what the session layer
-asks of either side: it answers TestRequest, ResendRequest and Logout, asks for what is missing, and ignores what it has had. Every message it
-reads is framed, summed and checked here, byte by byte, before simplefix splits it into fields.
+A `Peer` keeps its own sequence numbers and what it sent, over as many connections as a test makes. It does
+what the session layer asks of either side: it answers TestRequest, ResendRequest and Logout, asks for what is
+missing, and ignores what it has had. Every message it reads is framed, summed and checked here, byte by byte,
+before simplefix splits it into fields.
 
-Nothing runs in the background: bytes are read while a test waits for something, and every wait has a time-out.
+Nothing runs in the background: bytes are read while a test waits for something; every wait has a time-out.
 """
 
 import re
@@ -71,7 +72,7 @@ class Message:
 
 
 def frame(buffer: bytes) -> bytes | None:
-    """The first whole message of `buffer`; None if there is none yet. Fails if it breaks the rules of the wire."""
+    """The first whole message of `buffer`, None if there is none yet. Fails if it breaks a rule."""
     head = _HEAD.match(buffer)
     if head is None:
         assert len(buffer) < 20, f"not the start of a message: {buffer[:80]!r}"
@@ -123,7 +124,9 @@ class Peer:
         self.them = them
         self.next_out = 1
         self.next_in = 1
-        self.sent: dict[int, tuple[str, list[tuple[int, str]], str]] = {}  # by MsgSeqNum: type, body, SendingTime
+        self.sent: dict[
+            int, tuple[str, list[tuple[int, str]], str]
+        ] = {}  # by MsgSeqNum: type, body, SendingTime
         self.inbox: deque[Message] = deque()  # application messages in order, not yet taken
         self.admin: list[Message] = []
         self.possible_duplicates: list[Message] = []
@@ -136,7 +139,7 @@ class Peer:
         self._tests = 0
         self._logging_out = False
 
-    # -- sending ---------------------------------------------------------------------------------------------------
+    # -- sending ---------------------------------------------------------------------------------------------
 
     def build(
         self,
@@ -146,9 +149,19 @@ class Peer:
         seq: int | None = None,
         header: Mapping[int, object] | None = None,
     ) -> bytes:
-        """A message as bytes, under the next number or `seq`. `header` replaces or adds fields of the header; None removes."""
+        """A message as bytes, under the next number or `seq`.
+
+        `header` replaces or adds fields of the header; None removes one.
+        """
         number = self.next_out if seq is None else seq
-        fields: dict[int, object] = {8: "FIX.4.4", 35: msg_type, 49: self.us, 56: self.them, 34: number, 52: timestamp()}
+        fields: dict[int, object] = {
+            8: "FIX.4.4",
+            35: msg_type,
+            49: self.us,
+            56: self.them,
+            34: number,
+            52: timestamp(),
+        }
         fields.update(header or {})
         return encode([*((t, v) for t, v in fields.items() if v is not None), *pairs_of(body)])
 
@@ -159,7 +172,7 @@ class Peer:
         return raw
 
     def stage(self, msg_type: str, body: Body = (), **how: object) -> bytes:
-        """Count and keep a message as if it were sent, and return its bytes: for messages that share a segment, or get lost."""
+        """Count and keep a message as if it were sent: for those that share a segment, or get lost."""
         header = {52: timestamp(), **(how.pop("header", None) or {})}  # type: ignore[dict-item]
         raw = self.build(msg_type, body, header=header, **how)  # type: ignore[arg-type]
         if how.get("seq") is None:
@@ -197,10 +210,13 @@ class Peer:
         """SequenceReset-GapFill."""
         self.send("4", {123: "Y", 36: new_seq_no}, seq=number, header={43: "Y", 122: timestamp()})
 
-    # -- receiving -------------------------------------------------------------------------------------------------
+    # -- receiving -------------------------------------------------------------------------------------------
 
     def receive(self, timeout_s: float = TIMEOUT_S) -> Message | None:
-        """The next message that counts, after doing what the session layer asks for. None when the time is up; raises Closed."""
+        """The next message that counts, after doing what the session layer asks for.
+
+        None when the time is up. Raises Closed.
+        """
         deadline = time.monotonic() + timeout_s
         while True:
             raw = frame(self._buffer)
@@ -217,7 +233,7 @@ class Peer:
             self._read(wait_s)
 
     def wait(self, what: Callable[[Message], bool], timeout_s: float = TIMEOUT_S) -> Message:
-        """The first message, of those that come from now on, that is `what`. Application messages also stay in the inbox."""
+        """The first message from now on that is `what`. Application messages also stay in the inbox."""
         deadline = time.monotonic() + timeout_s
         while True:
             message = self.receive(max(deadline - time.monotonic(), 0))
@@ -253,7 +269,7 @@ class Peer:
     def nothing_more(self) -> None:
         """No application message is left, nor on its way as far as the engine owes one by now.
 
-        Two round trips: by the second answer the engine has finished the turn in which it read the first question.
+        Two round trips: by the second answer the engine has finished the turn in which it read the first.
         """
         self.ping()
         self.ping()
@@ -276,7 +292,7 @@ class Peer:
         """Both directions, as far as they matter to a failure."""
         return "\n".join([f"-- {self.us} and {self.them} --", *self.log[-30:]])
 
-    # -- the connection --------------------------------------------------------------------------------------------
+    # -- the connection --------------------------------------------------------------------------------------
 
     def adopt(self, connection: socket.socket) -> None:
         """Talk over this connection from now on."""
@@ -325,7 +341,7 @@ class Peer:
             raise Closed(f"the other side closed the connection\n{self.transcript()}")
         self._buffer += part
 
-    # -- the session layer -----------------------------------------------------------------------------------------
+    # -- the session layer -----------------------------------------------------------------------------------
 
     def _counts(self, message: Message) -> bool:
         """Do what a message asks of the session layer. Whether it is new and in order."""

@@ -54,14 +54,14 @@ class RawVenue(Peer):
             self._listener.close()
             self._listener = None
 
-    # -- answers ---------------------------------------------------------------------------------------------------
+    # -- answers ---------------------------------------------------------------------------------------------
 
     def exec_id(self) -> str:
         """An ExecID that was not used."""
         return f"X{next(self._exec_ids)}"
 
     def report(self, order: Message, exec_type: str, ord_status: str, **more: object) -> dict[int, object]:
-        """Send an ExecutionReport(8) about what `order` (D, F, G or H) names. Returns its body, to send it again."""
+        """Send an ExecutionReport(8) about what `order` (D, F, G or H) names; its body, to send it again."""
         body: dict[int, object] = {
             37: f"V-{order.get(41) or order[11]}",
             11: order[11],
