@@ -78,9 +78,9 @@ def test_demo_agrees_and_exits_0(tmp_path: Path) -> None:
 
 def test_demo_notices_a_disagreement() -> None:
     """The check can fail: a fill taken out of one party's record is found."""
-    from oms.demo import compare_venue
     from oms.core.order import Order, Route, Version
     from oms.core.state import State
+    from oms.demo import compare_venue
 
     state = State()
     route = Route(1, "SIM", "e-1-1-1", ev.Qty(100), ev.Px(1), cum_qty=50, working="0")

@@ -363,7 +363,7 @@ def _canceled(order: Order, route: Route, request: RouteRequest | None, text: st
     """The venue has ended a route, in answer to a request of ours or of its own accord."""
     events: Events = []
     if request is not None and request.response_to == CxlRejResponseTo.REPLACE:
-        # Asked to change it, the venue canceled it instead: the change is refused, the cancel nobody asked for.
+        # Asked to change it, the venue canceled it instead: that is refused, the cancel nobody asked for.
         events += _request_rejected(order, route, request, TOO_LATE, text or "canceled instead", now_ns)
         request = None
     if request is not None and order_ended(order) and order.working != OrdStatus.CANCELED:
