@@ -455,9 +455,13 @@ def report(config: ConfigArgument = Path("config/desk.toml"), as_json: JsonOptio
 
 
 @app.command()
-def status(config: ConfigOption = DEFAULT_CONFIG, as_json: JsonOption = False) -> None:
+def status(
+    config: ConfigOption = DEFAULT_CONFIG,
+    digest: Annotated[bool, typer.Option(help="With a hash over all of the state.")] = False,
+    as_json: JsonOption = False,
+) -> None:
     """Ask a running engine how it is."""
-    answer = _ask(config, {"do": "status"})
+    answer = _ask(config, {"do": "status", "digest": digest})
     if as_json:
         _print_json(answer)
     else:

@@ -26,13 +26,13 @@ _MAX_LINE: Final = 4096
 
 
 class OperatorSocket:
-    """Listens at `path`; `submit(command, source)` takes what is asked, `status()` says how it is."""
+    """Listens at `path`; `submit(command, source)` takes what is asked, `status(digest)` says how it is."""
 
     def __init__(
         self,
         path: Path,
         submit: Callable[[cmd.Command, str], None],
-        status: Callable[[], dict[str, Any]],
+        status: Callable[[bool], dict[str, Any]],
         watch: Callable[[int], None],
     ) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -91,7 +91,7 @@ class OperatorSocket:
                 raise ValueError("an object is expected")
             do = asked.get("do")
             if do == "status":
-                return {"ok": True, **self._status()}
+                return {"ok": True, **self._status(bool(asked.get("digest")))}
             if do not in ("halt", "resume"):
                 raise ValueError(f"do must be halt, resume or status, not {do!r}")
             scope, value = str(asked.get("scope", "all")), str(asked.get("value", ""))

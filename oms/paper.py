@@ -30,6 +30,7 @@ from oms.core.types import (
     CxlRejResponseTo,
     ExecType,
     OrdStatus,
+    OrdType,
     Px,
     Qty,
     Side,
@@ -86,10 +87,20 @@ class PaperVenue:
             for route in order.routes
             if route.venue == NAME and (not route.ended or route.requests)
         ]
-        for order, route in sorted(routes, key=lambda found: found[0].place):
+        routes.sort(key=lambda found: found[0].place)
+        for order, route in routes:
+            if route.working == OrdStatus.NEW and not route.ended and _can_rest(order):
+                # It rested: put back as it lay, before there are quotes that it could trade with.
+                book = self._books.setdefault(order.symbol, MatchingBook()).book
+                book.add(
+                    Resting(self._id(order, route), order.side, route.price, route.leaves_qty, order.account)
+                )
+        for symbol in self._books:
+            self._quote(symbol)
+        for order, route in routes:
             if route.working == OrdStatus.PENDING_NEW:
                 self._enter(order, route, accept=True)
-            elif not route.ended:
+            elif not route.ended and not _can_rest(order):
                 self._enter(order, route, accept=False)
         for order, route in routes:
             for request in list(route.requests):
@@ -240,3 +251,8 @@ class PaperVenue:
         px = Px((10 + zlib.crc32(symbol.encode()) % 49_000 // 100) * SCALE)
         tick = tick_at(self._state.instruments[symbol], px)
         return Px(px - px % tick)
+
+
+def _can_rest(order: Order) -> bool:
+    """Whether what is not executed at once stays open."""
+    return order.ord_type == OrdType.LIMIT and order.time_in_force == TimeInForce.DAY

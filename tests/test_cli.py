@@ -4,6 +4,7 @@ import json
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 
 from oms import __version__
 from oms.core import events as ev
+from oms.fix.door import free_port
 from oms.journal.writer import JournalWriter
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -175,3 +177,35 @@ def test_a_damaged_journal_is_named_by_verify(tmp_path: Path) -> None:
     done = oms("journal", "verify", "-j", str(tmp_path), "--json")
     assert done.returncode == 1
     assert json.loads(done.stdout)["damage"] is not None
+
+
+def test_the_state_after_sigkill_is_the_state_before(tmp_path: Path) -> None:
+    """The digest of a running engine, and of the one that comes back from its journal, by way of the command line."""
+    for name in ("config", "sessions"):
+        shutil.copytree(ROOT / name, tmp_path / name)
+    port = free_port()
+    toml = tmp_path / "config/demo.toml"
+    toml.write_text(toml.read_text().replace("9878", str(port)))
+
+    def start() -> subprocess.Popen[bytes]:
+        engine = subprocess.Popen([sys.executable, "-m", "oms", "run", "config/demo.toml"], cwd=tmp_path)
+        deadline = time.monotonic() + 30
+        while oms("status", cwd=tmp_path).returncode:
+            assert time.monotonic() < deadline
+        return engine
+
+    def digest() -> str:
+        return str(json.loads(oms("status", "--digest", "--json", cwd=tmp_path).stdout)["digest"])
+
+    engine = start()
+    sent = oms("client", "config/demo.toml", "--count", "200", "--json", cwd=tmp_path)
+    assert sent.returncode == 0, sent.stdout + sent.stderr
+    before = digest()
+    engine.kill()
+    engine.wait()
+    engine = start()
+    try:
+        assert digest() == before
+    finally:
+        engine.terminate()
+        assert engine.wait(20) == 0

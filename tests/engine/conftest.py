@@ -148,14 +148,23 @@ class Desk:
     venue: RawVenue
     client: RawClient
 
+    def end(self) -> None:
+        """Everybody leaves."""
+        self.engine.end()
+        self.client.drop()
+        self.venue.hang_up()
+
+
+def new_desk(folder: Path) -> Desk:
+    """Nothing of it is started or logged on."""
+    port = free_port()
+    process = EngineProcess(folder, venue_port=port)
+    return Desk(process, RawVenue(port), RawClient(process.port))
+
 
 @pytest.fixture
 def desk(tmp_path: Path) -> Iterator[Desk]:
-    """Nothing of it is started or logged on."""
-    port = free_port()
-    process = EngineProcess(tmp_path / "engine", venue_port=port)
-    made = Desk(process, RawVenue(port), RawClient(process.port))
+    """A desk of the test's own: nothing of it is started or logged on."""
+    made = new_desk(tmp_path / "engine")
     yield made
-    process.end()
-    made.client.drop()
-    made.venue.hang_up()
+    made.end()

@@ -547,6 +547,16 @@ def test_silent_half_and_many_connections_are_dropped_and_delay_nobody(
     assert_served(client, market)
 
 
+def test_half_a_logon_does_not_keep_the_processor_busy(engine: EngineProcess, client: RawClient) -> None:
+    """What lies unread in a connection that waits must not wake the loop again and again."""
+    with socket.create_connection(("127.0.0.1", engine.port)) as half:
+        half.sendall(client.build("A", client.logon_body())[:40])
+        client.ping()
+        before = engine.cpu_s()
+        time.sleep(1)
+        assert engine.cpu_s() - before < 0.25
+
+
 # -- bytes outside ASCII, and data fields --------------------------------------------------------------------
 
 
@@ -637,7 +647,7 @@ def test_logon_whose_body_does_not_end_with_soh_delays_nobody(client: RawClient,
 def test_message_larger_than_a_journal_segment_does_not_stop_the_engine(
     client: RawClient, other: RawClient, market: Market
 ) -> None:
-    client.send_raw(client.build("D", client.order_body(market.symbol, "1", 1, t58="x" * (5 << 20))))
+    client.send_raw(client.build("D", client.order_body(market.symbol, "1", 1, t58="x" * (2 << 20))))
     client.log.clear()
     try:
         client.send_raw(client.build("1", {112: "after"}, seq=client.next_out + 1))

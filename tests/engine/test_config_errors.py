@@ -68,8 +68,8 @@ def oms_run(path: Path) -> tuple[int, str]:
     [
         ("[engine]", "[engine]\nspeed = 3", "engine.speed", "unknown key"),
         ("[engine]", "[engines]\nvenue = 'x'\n[engine]", "engines", "unknown key"),
-        ("segment_mib = 4", 'segment_mib = "4"', "files.segment_mib", "Expected `int`"),
-        ("segment_mib = 4", "segment_mib = 4.5", "files.segment_mib", "Expected `int`"),
+        ("segment_mib = 1", 'segment_mib = "4"', "files.segment_mib", "Expected `int`"),
+        ("segment_mib = 1", "segment_mib = 1.5", "files.segment_mib", "Expected `int`"),
         ('durability = "process"', 'durability = "hope"', "engine.durability", "'hope'"),
         ('durability = "process"', "durability = true", "engine.durability", "Expected `str`"),
         ('venues = ["venue.cfg"]', 'venues = "venue.cfg"', "fix.venues", "Expected `array`"),
@@ -225,7 +225,7 @@ def test_session_file_that_is_wrong(path: Path, name: str, old: str, new: str, s
             'price_collar_percent = "-1"',
             "risk.price_collar_percent",
         ),
-        ("engine.toml", "segment_mib = 4", "segment_mib = 0", "segment_mib"),
+        ("engine.toml", "segment_mib = 1", "segment_mib = 0", "segment_mib"),
         ("engine.toml", 'venue = "SIM"', 'venue = "SIM"\nsnapshot_every = 0', "snapshot_every"),
     ],
 )
@@ -304,7 +304,7 @@ def test_second_engine_does_not_take_the_operators_socket_of_the_first(
         [sys.executable, "-m", "oms", "run", str(other.config)], cwd=ROOT, stderr=subprocess.PIPE, text=True
     )
     try:
-        _, said = running.communicate(timeout=4)
+        _, said = running.communicate(timeout=15)
     except subprocess.TimeoutExpired:
         running.kill()
         _, said = running.communicate()

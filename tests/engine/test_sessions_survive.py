@@ -401,6 +401,24 @@ def test_reset_of_the_numbers_survives_a_kill(alone: EngineProcess, alone_client
     assert {m[11] for m in again} == {order}
 
 
+def test_durability_of_the_level_machine_serves_and_survives_as_well(
+    alone: EngineProcess, alone_client: RawClient
+) -> None:
+    alone.config.write_text(alone.config.read_text().replace('"process"', '"machine"'))
+    client = alone_client
+    alone.start()
+    client.log_on()
+    orders = [client.order(SYMBOL, "12"[n % 2], 1) for n in range(50)]
+    told = client.take_all(100)
+    assert Counter((m[11], m[150]) for m in told) == Counter(itertools.product(orders, "0F"))
+    alone.kill()
+    client.drop()
+    alone.start()
+    client.log_on()
+    client.nothing_more()
+    assert [as_sent(m) for m in everything_again(client) if m.type != "4"] == [as_sent(m) for m in told]
+
+
 # -- the engine is stopped -----------------------------------------------------------------------------------
 
 

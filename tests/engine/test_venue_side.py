@@ -5,12 +5,13 @@ The venue is scripted and speaks through simplefix; what a client is told is rea
 
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
-from tests.engine.conftest import Desk
+from tests.engine.conftest import Desk, new_desk
 from tests.support.raw_client import RawClient, values
 from tests.support.raw_fix import Message, resummed, timestamp
 from tests.support.raw_venue import RawVenue
@@ -19,8 +20,7 @@ SYMBOL = "T001"
 REPORT = (150, 39, 38, 14, 151)
 
 
-@pytest.fixture
-def up(desk: Desk) -> Desk:
+def bring_up(desk: Desk) -> Desk:
     """Engine, venue and client are up, and the venue has said that SYMBOL is worth 100."""
     desk.venue.listen()
     desk.engine.start()
@@ -29,6 +29,58 @@ def up(desk: Desk) -> Desk:
     desk.venue.quote(SYMBOL, 100)
     desk.venue.ping()
     return desk
+
+
+@pytest.fixture
+def fresh(desk: Desk) -> Desk:
+    """A desk of the test's own: for what ends connections or the engine, or counts from the start."""
+    return bring_up(desk)
+
+
+class SharedDesk:
+    """One desk for many tests, made anew when one of them has left it in disorder."""
+
+    def __init__(self, folders: Iterator[Path]) -> None:
+        self._folders = folders
+        self._desk: Desk | None = None
+
+    def get(self) -> Desk:
+        if self._desk is None or not self._is_in_order():
+            self.end()
+            self._desk = bring_up(new_desk(next(self._folders)))
+        assert self._desk is not None
+        for peer in (self._desk.venue, self._desk.client):
+            for heard in (peer.inbox, peer.admin, peer.possible_duplicates, peer.log):
+                heard.clear()
+        return self._desk
+
+    def _is_in_order(self) -> bool:
+        assert self._desk is not None
+        try:
+            for peer in (self._desk.venue, self._desk.client):
+                peer.ping(2)
+                peer.ping(2)
+        except AssertionError:
+            return False
+        return True
+
+    def end(self) -> None:
+        if self._desk is not None:
+            self._desk.end()
+            self._desk = None
+
+
+@pytest.fixture(scope="module")
+def shared_desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SharedDesk]:
+    shared = SharedDesk(iter(lambda: tmp_path_factory.mktemp("desk"), None))
+    yield shared
+    shared.end()
+
+
+@pytest.fixture
+def up(shared_desk: SharedDesk) -> Desk:
+    """A desk that is up, shared with other tests."""
+    return shared_desk.get()
 
 
 def settle(desk: Desk) -> None:
@@ -176,17 +228,17 @@ def test_execution_that_is_sent_again_counts_once(up: Desk, header: dict[int, ob
     assert up.client.seen(1, *REPORT) == [("F", "2", "100", "100", "0")]
 
 
-def test_execution_that_is_sent_again_after_a_restart_counts_once(up: Desk) -> None:
-    sent = live(up)
-    body = up.venue.fill(sent.order, 60, "100", 60)
-    up.client.take_all(1)
-    restart(up)
-    up.venue.log_on()
-    up.client.log_on()
-    up.venue.send("8", body)
-    settle(up)
-    up.client.nothing_more()
-    assert up.engine.status()["counts"]["fills"] == 1
+def test_execution_that_is_sent_again_after_a_restart_counts_once(fresh: Desk) -> None:
+    sent = live(fresh)
+    body = fresh.venue.fill(sent.order, 60, "100", 60)
+    fresh.client.take_all(1)
+    restart(fresh)
+    fresh.venue.log_on()
+    fresh.client.log_on()
+    fresh.venue.send("8", body)
+    settle(fresh)
+    fresh.client.nothing_more()
+    assert fresh.engine.status()["counts"]["fills"] == 1
 
 
 def test_reject_by_the_venue_reaches_the_client_with_its_words(up: Desk) -> None:
@@ -324,26 +376,26 @@ def test_refused_request_is_rejected_to_the_client_and_the_order_lives(up: Desk,
 
 
 @pytest.mark.parametrize("refuse", REFUSALS)
-def test_refused_question_says_nothing_about_the_order(up: Desk, refuse: Refuse) -> None:
+def test_refused_question_says_nothing_about_the_order(fresh: Desk, refuse: Refuse) -> None:
     """A venue may not know OrderStatusRequest: the order it is about may well be live there."""
-    sent = route(up)
-    restart(up)
-    up.venue.log_on()
-    up.client.log_on()
-    question = up.venue.take()
+    sent = route(fresh)
+    restart(fresh)
+    fresh.venue.log_on()
+    fresh.client.log_on()
+    question = fresh.venue.take()
     assert question.type == "H"
-    refuse(up.venue, question)
-    settle(up)
-    up.client.nothing_more()
-    up.venue.accept_order(sent.order)
-    assert up.client.seen(1, 150, 11) == [("0", sent.cl_ord_id)]
+    refuse(fresh.venue, question)
+    settle(fresh)
+    fresh.client.nothing_more()
+    fresh.venue.accept_order(sent.order)
+    assert fresh.client.seen(1, 150, 11) == [("0", sent.cl_ord_id)]
 
 
-def test_reject_in_other_than_ascii_does_not_stop_the_engine(up: Desk) -> None:
-    sent = route(up)
-    up.venue.send("3", {45: sent.order.seq, 372: "D", 373: 5, 58: "Stra\xdfe gesperrt"})
-    assert up.client.seen(1, 150, 11) == [("8", sent.cl_ord_id)]
-    live(up)
+def test_reject_in_other_than_ascii_does_not_stop_the_engine(fresh: Desk) -> None:
+    sent = route(fresh)
+    fresh.venue.send("3", {45: sent.order.seq, 372: "D", 373: 5, 58: "Stra\xdfe gesperrt"})
+    assert fresh.client.seen(1, 150, 11) == [("8", sent.cl_ord_id)]
+    live(fresh)
 
 
 # -- nonsense from the venue ---------------------------------------------------------------------------------
@@ -453,11 +505,13 @@ def test_text_in_other_than_ascii_reaches_the_client_as_ascii(up: Desk) -> None:
 
 
 @pytest.mark.parametrize("claimed", [99_999_999, -60], ids=["too long", "negative"])
-def test_data_field_of_a_wrong_length_from_the_venue_does_not_harm_the_engine(up: Desk, claimed: int) -> None:
-    up.venue.send_raw(up.venue.build("0", [(93, claimed), (89, "x")]))
+def test_data_field_of_a_wrong_length_from_the_venue_does_not_harm_the_engine(
+    fresh: Desk, claimed: int
+) -> None:
+    fresh.venue.send_raw(fresh.venue.build("0", [(93, claimed), (89, "x")]))
     time.sleep(0.2)
-    up.client.status("NEVER-SENT", SYMBOL, "1")
-    assert up.client.seen(1, 39) == [("8",)]
+    fresh.client.status("NEVER-SENT", SYMBOL, "1")
+    assert fresh.client.seen(1, 39) == [("8",)]
 
 
 # -- a venue that is down ------------------------------------------------------------------------------------
@@ -471,28 +525,28 @@ def wait_down(desk: Desk) -> None:
         time.sleep(0.01)
 
 
-def test_order_while_the_venue_is_down_is_denied_and_not_sent_later(up: Desk) -> None:
-    wait_down(up)
-    up.client.order(SYMBOL, "1", 100, "100")
-    (denied,) = up.client.take_all(1)
+def test_order_while_the_venue_is_down_is_denied_and_not_sent_later(fresh: Desk) -> None:
+    wait_down(fresh)
+    fresh.client.order(SYMBOL, "1", 100, "100")
+    (denied,) = fresh.client.take_all(1)
     assert values(denied, (150, 39)) == ("8", "8")
     assert denied[58].startswith("venue_down: ")
-    up.venue.log_on()
-    settle(up)
-    assert not up.venue.inbox
-    assert [m for m in up.venue.possible_duplicates if m.type == "D"] == []
-    live(up)
+    fresh.venue.log_on()
+    settle(fresh)
+    assert not fresh.venue.inbox
+    assert [m for m in fresh.venue.possible_duplicates if m.type == "D"] == []
+    live(fresh)
 
 
-def test_venue_that_was_down_is_logged_on_to_as_soon_as_it_is_back(up: Desk) -> None:
-    wait_down(up)
+def test_venue_that_was_down_is_logged_on_to_as_soon_as_it_is_back(fresh: Desk) -> None:
+    wait_down(fresh)
     time.sleep(2.5)
-    up.venue.listen()
+    fresh.venue.listen()
     started = time.monotonic()
-    up.venue.log_on()
+    fresh.venue.log_on()
     assert time.monotonic() - started < 4
-    settle(up)
-    live(up)
+    settle(fresh)
+    live(fresh)
 
 
 def test_order_before_the_venue_ever_logged_on_is_denied(desk: Desk) -> None:
@@ -502,16 +556,16 @@ def test_order_before_the_venue_ever_logged_on_is_denied(desk: Desk) -> None:
     assert desk.client.take()[150] == "8"
 
 
-def test_request_while_the_venue_is_down_is_refused_and_not_sent_later(up: Desk) -> None:
-    sent = live(up)
-    wait_down(up)
-    up.client.cancel(sent.cl_ord_id, SYMBOL, "1")
-    up.client.replace(sent.cl_ord_id, SYMBOL, "1", 50, "100")
-    assert up.client.seen(2, 35, 39, 434, 102) == [("9", "0", "1", "99"), ("9", "0", "2", "99")]
-    up.venue.log_on()
-    settle(up)
-    assert not up.venue.inbox
-    cancel(up, sent)
+def test_request_while_the_venue_is_down_is_refused_and_not_sent_later(fresh: Desk) -> None:
+    sent = live(fresh)
+    wait_down(fresh)
+    fresh.client.cancel(sent.cl_ord_id, SYMBOL, "1")
+    fresh.client.replace(sent.cl_ord_id, SYMBOL, "1", 50, "100")
+    assert fresh.client.seen(2, 35, 39, 434, 102) == [("9", "0", "1", "99"), ("9", "0", "2", "99")]
+    fresh.venue.log_on()
+    settle(fresh)
+    assert not fresh.venue.inbox
+    cancel(fresh, sent)
 
 
 def test_market_without_a_price_yet_is_denied(up: Desk) -> None:
@@ -526,18 +580,21 @@ def test_halted_venue_is_denied(up: Desk) -> None:
     ]
     up.client.order(SYMBOL, "1", 100, "100")
     assert up.client.take()[58].startswith("trading_halted: ")
+    assert up.engine.ask({"do": "resume", "scope": "venue", "value": "SIM", "who": "jane", "why": "fine"})[
+        "ok"
+    ]
 
 
-def test_order_that_meets_a_vanishing_venue_is_never_sent_a_second_time(up: Desk) -> None:
-    up.venue.reset_connection()
-    cl_ord_id = up.client.order(SYMBOL, "1", 100, "100")
-    up.venue.log_on()
-    settle(up)
-    for question in [up.venue.inbox.popleft() for _ in range(len(up.venue.inbox))]:
+def test_order_that_meets_a_vanishing_venue_is_never_sent_a_second_time(fresh: Desk) -> None:
+    fresh.venue.reset_connection()
+    cl_ord_id = fresh.client.order(SYMBOL, "1", 100, "100")
+    fresh.venue.log_on()
+    settle(fresh)
+    for question in [fresh.venue.inbox.popleft() for _ in range(len(fresh.venue.inbox))]:
         assert question.type == "H"
-        up.venue.report(question, "I", "8", t151=0)
-    assert up.client.seen(1, 150, 39, 11) == [("8", "8", cl_ord_id)]
-    up.client.nothing_more()
+        fresh.venue.report(question, "I", "8", t151=0)
+    assert fresh.client.seen(1, 150, 39, 11) == [("8", "8", cl_ord_id)]
+    fresh.client.nothing_more()
 
 
 # -- in doubt: sent and not answered -------------------------------------------------------------------------
@@ -557,62 +614,62 @@ Doubt = Callable[[Desk], None]
 
 
 @DOUBTS
-def test_unanswered_order_is_asked_about_and_never_sent_again(up: Desk, doubt: Doubt) -> None:
-    sent = route(up)
-    up.venue.forget()
-    doubt(up)
-    up.venue.possible_duplicates.clear()
-    up.venue.log_on()
-    question = up.venue.take()
+def test_unanswered_order_is_asked_about_and_never_sent_again(fresh: Desk, doubt: Doubt) -> None:
+    sent = route(fresh)
+    fresh.venue.forget()
+    doubt(fresh)
+    fresh.venue.possible_duplicates.clear()
+    fresh.venue.log_on()
+    question = fresh.venue.take()
     assert values(question, (35, 11, 55, 54)) == ("H", sent.order[11], SYMBOL, "1")
-    settle(up)
-    assert not up.venue.inbox
-    gaps = [m for m in up.venue.possible_duplicates if m.type == "4"]
-    assert {m.type for m in up.venue.possible_duplicates} <= {"4", "H"}
+    settle(fresh)
+    assert not fresh.venue.inbox
+    gaps = [m for m in fresh.venue.possible_duplicates if m.type == "4"]
+    assert {m.type for m in fresh.venue.possible_duplicates} <= {"4", "H"}
     assert any(m.seq <= sent.order.seq < int(m[36]) and m[123] == "Y" for m in gaps), (
         "a gap fill over the order"
     )
-    up.venue.report(question, "I", "8", t58="unknown order", t151=0)
-    assert up.client.seen(1, 150, 39, 11) == [("8", "8", sent.cl_ord_id)]
-    up.client.nothing_more()
+    fresh.venue.report(question, "I", "8", t58="unknown order", t151=0)
+    assert fresh.client.seen(1, 150, 39, 11) == [("8", "8", sent.cl_ord_id)]
+    fresh.client.nothing_more()
 
 
 @DOUBTS
-def test_unanswered_order_that_the_venue_knows_is_new(up: Desk, doubt: Doubt) -> None:
-    sent = route(up)
-    doubt(up)
-    up.venue.log_on()
-    question = up.venue.take()
-    up.venue.report(question, "I", "0", t38=100, t151=100)
-    assert up.client.seen(1, 150, 39, 11) == [("0", "0", sent.cl_ord_id)]
-    up.venue.fill(sent.order, 100, "100", 100)
-    assert up.client.seen(1, *REPORT) == [("F", "2", "100", "100", "0")]
+def test_unanswered_order_that_the_venue_knows_is_new(fresh: Desk, doubt: Doubt) -> None:
+    sent = route(fresh)
+    doubt(fresh)
+    fresh.venue.log_on()
+    question = fresh.venue.take()
+    fresh.venue.report(question, "I", "0", t38=100, t151=100)
+    assert fresh.client.seen(1, 150, 39, 11) == [("0", "0", sent.cl_ord_id)]
+    fresh.venue.fill(sent.order, 100, "100", 100)
+    assert fresh.client.seen(1, *REPORT) == [("F", "2", "100", "100", "0")]
 
 
 @DOUBTS
-def test_venue_may_answer_a_question_with_the_report_itself(up: Desk, doubt: Doubt) -> None:
-    sent = route(up)
-    doubt(up)
-    up.venue.log_on()
-    up.venue.take()
-    up.venue.accept_order(sent.order)
-    assert up.client.seen(1, 150, 39, 11) == [("0", "0", sent.cl_ord_id)]
+def test_venue_may_answer_a_question_with_the_report_itself(fresh: Desk, doubt: Doubt) -> None:
+    sent = route(fresh)
+    doubt(fresh)
+    fresh.venue.log_on()
+    fresh.venue.take()
+    fresh.venue.accept_order(sent.order)
+    assert fresh.client.seen(1, 150, 39, 11) == [("0", "0", sent.cl_ord_id)]
 
 
 @DOUBTS
-def test_answered_order_is_not_asked_about(up: Desk, doubt: Doubt) -> None:
-    live(up)
-    doubt(up)
-    up.venue.log_on()
-    settle(up)
-    assert not up.venue.inbox
-    up.client.nothing_more()
+def test_answered_order_is_not_asked_about(fresh: Desk, doubt: Doubt) -> None:
+    live(fresh)
+    doubt(fresh)
+    fresh.venue.log_on()
+    settle(fresh)
+    assert not fresh.venue.inbox
+    fresh.client.nothing_more()
 
 
 @DOUBTS
-def test_reports_that_the_venue_sent_meanwhile_arrive_once(up: Desk, doubt: Doubt) -> None:
-    sent = route(up)
-    doubt(up)
+def test_reports_that_the_venue_sent_meanwhile_arrive_once(fresh: Desk, doubt: Doubt) -> None:
+    sent = route(fresh)
+    doubt(fresh)
     new = {
         11: sent.order[11],
         37: "V",
@@ -626,125 +683,125 @@ def test_reports_that_the_venue_sent_meanwhile_arrive_once(up: Desk, doubt: Doub
         6: 0,
     }
     fill = {**new, 17: "N2", 150: "F", 39: "2", 32: 100, 31: 100, 151: 0, 14: 100, 6: 100}
-    up.venue.stage("8", new)
-    up.venue.stage("8", fill)
-    up.venue.log_on()
-    settle(up)
-    assert up.client.seen(2, *REPORT, 11) == [
+    fresh.venue.stage("8", new)
+    fresh.venue.stage("8", fill)
+    fresh.venue.log_on()
+    settle(fresh)
+    assert fresh.client.seen(2, *REPORT, 11) == [
         ("0", "0", "100", "0", "100", sent.cl_ord_id),
         ("F", "2", "100", "100", "0", sent.cl_ord_id),
     ]
-    up.venue.send("8", fill)
-    settle(up)
-    up.client.nothing_more()
+    fresh.venue.send("8", fill)
+    settle(fresh)
+    fresh.client.nothing_more()
 
 
 @DOUBTS
-def test_unanswered_cancel_may_be_sent_again_and_is_asked_about(up: Desk, doubt: Doubt) -> None:
-    sent = live(up)
-    _, request = cancel(up, sent)
-    up.venue.forget()
-    doubt(up)
-    up.venue.log_on()
-    again = up.venue.take()
+def test_unanswered_cancel_may_be_sent_again_and_is_asked_about(fresh: Desk, doubt: Doubt) -> None:
+    sent = live(fresh)
+    _, request = cancel(fresh, sent)
+    fresh.venue.forget()
+    doubt(fresh)
+    fresh.venue.log_on()
+    again = fresh.venue.take()
     assert values(again, (35, 11, 41)) == ("F", request[11], request[41])
     assert again.poss_dup
-    question = up.venue.take()
+    question = fresh.venue.take()
     assert values(question, (35, 11)) == ("H", request[11])
-    up.venue.report(request, "4", "4", t151=0)
-    assert up.client.seen(1, 150, 39) == [("4", "4")]
-    up.venue.report(question, "I", "4", t151=0)
-    settle(up)
-    up.client.nothing_more()
+    fresh.venue.report(request, "4", "4", t151=0)
+    assert fresh.client.seen(1, 150, 39) == [("4", "4")]
+    fresh.venue.report(question, "I", "4", t151=0)
+    settle(fresh)
+    fresh.client.nothing_more()
 
 
 @DOUBTS
-def test_unanswered_replace_is_not_sent_again(up: Desk, doubt: Doubt) -> None:
-    sent = live(up)
-    request_id, request = replace(up, sent, 150, "99")
-    up.venue.forget()
-    doubt(up)
-    up.venue.possible_duplicates.clear()
-    up.venue.log_on()
-    question = up.venue.take()
+def test_unanswered_replace_is_not_sent_again(fresh: Desk, doubt: Doubt) -> None:
+    sent = live(fresh)
+    request_id, request = replace(fresh, sent, 150, "99")
+    fresh.venue.forget()
+    doubt(fresh)
+    fresh.venue.possible_duplicates.clear()
+    fresh.venue.log_on()
+    question = fresh.venue.take()
     assert values(question, (35, 11)) == ("H", request[11])
-    assert not [m for m in up.venue.possible_duplicates if m.type == "G"]
-    up.venue.report(question, "I", "8", t58="unknown order", t151=0)
-    assert up.client.seen(1, 35, 11, 39, 434) == [("9", request_id, "0", "2")]
-    up.client.status(sent.cl_ord_id, SYMBOL, "1")
-    assert up.client.seen(1, *REPORT) == [("I", "0", "100", "0", "100")]
+    assert not [m for m in fresh.venue.possible_duplicates if m.type == "G"]
+    fresh.venue.report(question, "I", "8", t58="unknown order", t151=0)
+    assert fresh.client.seen(1, 35, 11, 39, 434) == [("9", request_id, "0", "2")]
+    fresh.client.status(sent.cl_ord_id, SYMBOL, "1")
+    assert fresh.client.seen(1, *REPORT) == [("I", "0", "100", "0", "100")]
 
 
-def test_resend_of_everything_holds_no_order_and_no_replace(up: Desk) -> None:
-    sent = live(up)
-    second, request = replace(up, sent, 150, "99")
-    up.venue.report(request, "5", "0", t151=150)
-    up.client.take_all(1)
-    up.client.cancel(second, SYMBOL, "1")
-    up.client.take_all(1)
-    up.venue.possible_duplicates.clear()
-    up.venue.send("2", {7: 1, 16: 0})
-    settle(up)
-    assert {m.type for m in up.venue.possible_duplicates} <= {"4", "F", "H"}
-    assert up.venue.possible_duplicates[0].seq == 1
-    assert up.venue.possible_duplicates[-1].seq > request.seq
+def test_resend_of_everything_holds_no_order_and_no_replace(fresh: Desk) -> None:
+    sent = live(fresh)
+    second, request = replace(fresh, sent, 150, "99")
+    fresh.venue.report(request, "5", "0", t151=150)
+    fresh.client.take_all(1)
+    fresh.client.cancel(second, SYMBOL, "1")
+    fresh.client.take_all(1)
+    fresh.venue.possible_duplicates.clear()
+    fresh.venue.send("2", {7: 1, 16: 0})
+    settle(fresh)
+    assert {m.type for m in fresh.venue.possible_duplicates} <= {"4", "F", "H"}
+    assert fresh.venue.possible_duplicates[0].seq == 1
+    assert fresh.venue.possible_duplicates[-1].seq > request.seq
 
 
 # -- the session with the venue ------------------------------------------------------------------------------
 
 
-def test_numbers_with_the_venue_go_on_over_kills_and_stops(up: Desk) -> None:
-    for end in (up.engine.kill, lambda: up.engine.stop(signal.SIGINT)):
-        live(up)
-        up.venue.ping()
-        next_in = up.venue.next_in
-        up.client.drop()
-        if end == up.engine.kill:
+def test_numbers_with_the_venue_go_on_over_kills_and_stops(fresh: Desk) -> None:
+    for end in (fresh.engine.kill, lambda: fresh.engine.stop(signal.SIGINT)):
+        live(fresh)
+        fresh.venue.ping()
+        next_in = fresh.venue.next_in
+        fresh.client.drop()
+        if end == fresh.engine.kill:
             end()
         else:
-            up.engine.signal(signal.SIGINT)
-            up.venue.wait_type("5")
-            assert up.engine.wait() == 0
-            next_in = up.venue.next_in
-        up.venue.drop()
-        up.engine.start()
-        logon = up.venue.log_on()
+            fresh.engine.signal(signal.SIGINT)
+            fresh.venue.wait_type("5")
+            assert fresh.engine.wait() == 0
+            next_in = fresh.venue.next_in
+        fresh.venue.drop()
+        fresh.engine.start()
+        logon = fresh.venue.log_on()
         assert logon.seq == next_in
         assert logon.get(141) is None
-        up.client.log_on()
-        up.venue.ping()
-        assert not [m for m in up.venue.admin if m.type == "2"]
+        fresh.client.log_on()
+        fresh.venue.ping()
+        assert not [m for m in fresh.venue.admin if m.type == "2"]
 
 
-def test_venue_that_starts_its_numbers_anew_does_not_stop_the_engine(up: Desk) -> None:
+def test_venue_that_starts_its_numbers_anew_does_not_stop_the_engine(fresh: Desk) -> None:
     """The venue answers the Logon with ResetSeqNumFlag."""
-    live(up)
-    up.venue.drop()
-    up.venue.accept()
-    up.venue.next_out = 1
-    up.venue.send("A", {98: 0, 108: 30, 141: "Y"})
+    live(fresh)
+    fresh.venue.drop()
+    fresh.venue.accept()
+    fresh.venue.next_out = 1
+    fresh.venue.send("A", {98: 0, 108: 30, 141: "Y"})
     deadline = time.monotonic() + 3
-    while time.monotonic() < deadline and "SIM" not in up.engine.status()["sessions_up"]:
+    while time.monotonic() < deadline and "SIM" not in fresh.engine.status()["sessions_up"]:
         time.sleep(0.02)
-    up.client.status("NEVER-SENT", SYMBOL, "1")
-    assert up.client.seen(1, 39) == [("8",)]
-    up.engine.assert_alive()
+    fresh.client.status("NEVER-SENT", SYMBOL, "1")
+    assert fresh.client.seen(1, 39) == [("8",)]
+    fresh.engine.assert_alive()
 
 
-def test_venue_with_a_number_too_low_is_left_and_called_again(up: Desk) -> None:
-    live(up)
-    up.venue.drop()
-    up.venue.accept()
-    number, up.venue.next_out = up.venue.next_out, 1
-    up.venue.send("A", {98: 0, 108: 30})
-    assert "MsgSeqNum too low" in up.venue.wait_type("5")[58]
-    up.venue.drop()
-    up.client.order(SYMBOL, "1", 100, "100")
-    assert up.client.take()[58].startswith("venue_down: ")
-    up.venue.next_out = number
-    up.venue.log_on()
-    settle(up)
-    live(up)
+def test_venue_with_a_number_too_low_is_left_and_called_again(fresh: Desk) -> None:
+    live(fresh)
+    fresh.venue.drop()
+    fresh.venue.accept()
+    number, fresh.venue.next_out = fresh.venue.next_out, 1
+    fresh.venue.send("A", {98: 0, 108: 30})
+    assert "MsgSeqNum too low" in fresh.venue.wait_type("5")[58]
+    fresh.venue.drop()
+    fresh.client.order(SYMBOL, "1", 100, "100")
+    assert fresh.client.take()[58].startswith("venue_down: ")
+    fresh.venue.next_out = number
+    fresh.venue.log_on()
+    settle(fresh)
+    live(fresh)
 
 
 def test_engine_that_logs_every_session_event_works_as_well(desk: Desk) -> None:

@@ -133,7 +133,7 @@ def write_config(
         "files": {
             "journal": str(folder / "journal"),
             "operator_socket": str(folder / "op.sock"),
-            "segment_mib": 4,
+            "segment_mib": 1,
         },
         "fix": {
             "listen": f"127.0.0.1:{port}",
@@ -262,6 +262,11 @@ class EngineProcess:
             if line.startswith("VmRSS:"):
                 return int(line.split()[1])
         raise AssertionError("no VmRSS")
+
+    def cpu_s(self) -> float:
+        """Processor time used so far."""
+        fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
     def log(self) -> str:
         """The end of what it wrote."""
