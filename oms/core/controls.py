@@ -19,7 +19,17 @@ from oms.core import events as ev
 from oms.core.order import Order
 from oms.core.risk import money
 from oms.core.state import State
-from oms.core.types import SCALE, OrdType, Px, Qty, Side, TimeInForce, format_notional, format_scaled
+from oms.core.types import (
+    MAX_SCALED,
+    SCALE,
+    OrdType,
+    Px,
+    Qty,
+    Side,
+    TimeInForce,
+    format_notional,
+    format_scaled,
+)
 
 
 class Denial(Struct, frozen=True):
@@ -292,11 +302,10 @@ def check(state: State, ask: Ask) -> Denial | None:
 
 
 def tick_at(instrument: ev.InstrumentDefined, price: Px) -> Px:
-    """The tick that holds at a price."""
+    """The tick that holds at a price. O(log rows)."""
     ticks = instrument.ticks
-    if len(ticks) == 1:
-        return ticks[0][1]
-    return ticks[max(bisect_right(ticks, price, key=lambda row: row[0]) - 1, 0)][1]
+    # Rows compare by their first price; the second of the key is beyond every tick.
+    return ticks[max(bisect_right(ticks, (price, MAX_SCALED)) - 1, 0)][1]
 
 
 def _limit(limits: tuple[tuple[str, int], ...], currency: str) -> int:

@@ -89,6 +89,7 @@ class Venue:
         self._all_prices_due = False
         self._listening = False
         self._closed = False
+        self._orders_wanted = False
         self._idle = Idle(sleep_s=idle_sleep_s, spin=spin)
         self._application = _Application(self)
         self._message = quickfix.Message()  # one for all: setString clears it
@@ -149,10 +150,13 @@ class Venue:
         if handle_signals:
             signal.signal(signal.SIGINT, lambda *_: self.stop())
             signal.signal(signal.SIGTERM, lambda *_: self.stop())
-            signal.signal(signal.SIGUSR1, lambda *_: self.write_orders())
+            signal.signal(signal.SIGUSR1, lambda *_: self._want_orders())
             signal.signal(signal.SIGUSR2, lambda *_: self.stand_still())
         while not self.stopping:
             self._idle.turn(self.poll())
+            if self._orders_wanted:
+                self._orders_wanted = False
+                self.write_orders()
 
     def stand_still(self) -> None:
         """Let prices walk no more: from now on only orders cause executions."""
@@ -205,6 +209,10 @@ class Venue:
         self._all_prices_due = True
 
     # -- inside ----------------------------------------------------------------------------------------------
+
+    def _want_orders(self) -> None:
+        # A signal may arrive in the middle of a message: what is written between two turns is of one piece.
+        self._orders_wanted = True
 
     def _step(self) -> None:
         self._send(self.exchange.step(time.time_ns()))

@@ -154,3 +154,15 @@ def test_pending_new_is_no_acceptance(do: Do, state: State) -> None:
     do(new("A"))
     do(report("E1-1-1-1", ExecType.ORDER_STATUS, OrdStatus.PENDING_NEW, "0"))
     assert state.orders[1].working == OrdStatus.PENDING_NEW
+
+
+@pytest.mark.xfail(strict=False, reason="found by the random histories")
+def test_a_repeated_refusal_of_a_request_does_not_end_the_order(do: Do, state: State) -> None:
+    """ExecType(150)=8 under a request's ClOrdID refuses the request; said again, it still means the request."""
+    do(new("A"))
+    do(report("E1-1-1-1", ExecType.NEW, OrdStatus.NEW, "X1"))
+    do(cmd.CancelOrder("CLIENT1", "C", "A", "AAA", Side.BUY))
+    refusal = report("E1-1-1-2", ExecType.REJECTED, OrdStatus.NEW, "X2", text="no")
+    assert [type(e) for e in do(refusal)] == [ev.RouteRequestRejected, ev.RequestRejected]
+    assert do(refusal) == []
+    assert state.orders[1].working == OrdStatus.NEW

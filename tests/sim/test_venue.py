@@ -135,6 +135,21 @@ def test_both_sides_agree_after_a_workload(venue: Venue, client: Client, tmp_pat
     assert np.all(client.latencies_ns() > 0)
 
 
+def test_prices_can_be_made_to_stand_still(port: int) -> None:
+    with Venue(LISTED, port=port, steps_per_s=1_000) as venue:
+        first = dict(venue.exchange.prices.px)
+        deadline = time.monotonic() + 5
+        while venue.exchange.prices.px == first and time.monotonic() < deadline:
+            venue.poll()
+        venue.stand_still()
+        moved = dict(venue.exchange.prices.px)
+        assert moved != first
+        for _ in range(20):
+            time.sleep(0.001)
+            venue.poll()
+        assert venue.exchange.prices.px == moved
+
+
 def test_no_exception_leaves_a_callback(
     venue: Venue, client: Client, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
