@@ -26,6 +26,7 @@ import quickfix
 from oms.fix.wire import SOH, fields
 from oms.sim.exchange import Execution, SimulatedExchange
 from oms.sim.fix_settings import SESSIONS, Idle, bind_listener, settings_file
+from oms.sim.gap_watch import GapWatch
 from oms.sim.instruments import SimInstrument
 from oms.sim.trade_file import TradeFile
 
@@ -137,6 +138,8 @@ class Venue:
         before = self._application.messages
         self._acceptor.poll()
         work = self._application.messages - before
+        if self._application.gap.waiting:
+            self._close_gap()
         now_ns = time.monotonic_ns()
         if self._step_ns and now_ns >= self._next_step_ns:
             # What was missed is not made up for: the walk is slow, not punctual.
@@ -210,6 +213,12 @@ class Venue:
 
     # -- inside ----------------------------------------------------------------------------------------------
 
+    def _close_gap(self) -> None:
+        session = quickfix.Session.lookupSession(self._application.session_id)
+        if self._application.gap.is_stuck(session.getExpectedTargetNum()):
+            self.exchange.stats["gaps_provoked"] += 1
+            self._send([f"35=1{SOH}112=gap{SOH}"])
+
     def _want_orders(self) -> None:
         # A signal may arrive in the middle of a message: what is written between two turns is of one piece.
         self._orders_wanted = True
@@ -250,6 +259,7 @@ class _Application(quickfix.Application):  # type: ignore[misc]
         self.session_id: Any = None
         self.logged_on = False
         self.messages = 0
+        self.gap = GapWatch()
 
     def onCreate(self, session_id: Any) -> None:
         # The argument dies with the callback: keep a copy.
@@ -265,12 +275,16 @@ class _Application(quickfix.Application):  # type: ignore[misc]
 
     def onLogout(self, session_id: Any) -> None:
         self.logged_on = False
+        self.gap.forget()
 
     def toAdmin(self, message: Any, session_id: Any) -> None:
         pass
 
     def fromAdmin(self, message: Any, session_id: Any) -> None:
-        pass
+        header = message.getHeader()
+        if header.getField(35) == "2":
+            expected = quickfix.Session.lookupSession(self.session_id).getExpectedTargetNum()
+            self.gap.saw_resend_request(int(header.getField(34)), expected)
 
     def toApp(self, message: Any, session_id: Any) -> None:
         header = message.getHeader()

@@ -210,6 +210,33 @@ def test_what_was_missed_while_away_comes_by_resend_without_old_prices(venue: Ve
     again.drop()
 
 
+def test_nothing_waits_behind_a_resend_request_that_came_early(venue: Venue, port: int) -> None:
+    """Both sides miss something: QuickFIX answers the peer's ResendRequest(2) at once but does not keep it, so
+    that its number stays missing once the gap before it is filled, and what follows waits for the next message.
+    """
+    order = ((55, "AAA"), (54, 1), (38, 1), (40, 1), (59, 0), (60, "20260102-10:00:00"))
+    raw = RawClient(port, venue.poll)
+    raw.log_on()
+    raw.next_seq = 3  # number 2 is lost
+    raw.send("D", (11, "third"), *order)
+    raw.wait(lambda: bool(raw.of_type("2")))
+    raw.send("2", (7, 1), (16, 0))  # number 4, while the venue still waits for number 2
+    raw.send("D", (11, "fifth"), *order)
+    raw.next_seq = 2
+    raw.send("4", (43, "Y"), (122, "20260102-10:00:00"), (123, "Y"), (36, 3))
+    raw.wait(lambda: venue.exchange.order("third") is not None)
+    # The venue notices that it still waits, and provokes an answer.
+    raw.wait(lambda: bool(raw.of_type("1")))
+    raw.next_seq = 6
+    raw.send("0", (112, raw.of_type("1")[0]["112"]))
+    raw.wait(lambda: len(raw.of_type("2")) == 2)
+    assert raw.of_type("2")[1]["7"] == "4"
+    raw.next_seq = 4
+    raw.send("4", (43, "Y"), (122, "20260102-10:00:00"), (123, "Y"), (36, 5))
+    raw.wait(lambda: venue.exchange.order("fifth") is not None)
+    raw.drop()
+
+
 def test_survives_many_connections_that_are_dropped(venue: Venue, port: int) -> None:
     next_seq = 1
     for n in range(20):
