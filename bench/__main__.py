@@ -18,6 +18,7 @@ import platform
 import subprocess
 import sys
 import time
+import timeit
 from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -40,6 +41,8 @@ PACKAGES: Final = (
     "simplefix",
     "pytest-benchmark",
 )
+
+YARDSTICK_ADDITIONS: Final = 100_000
 
 out = Console(highlight=False, width=None if sys.stdout.isatty() else 132)
 
@@ -73,7 +76,7 @@ def main() -> int:
     except (Failed, wire.ServerFailed) as error:
         print(f"bench: {error}", file=sys.stderr)
         return 1
-    facts["load average at the end"] = load_average()
+    facts["at the end"] = speed()
     out.print(figures.as_table(found))
     write(directory, facts, found, results)
     missed = [figure.name for figure in found if figure.met is False]
@@ -134,13 +137,22 @@ def machine_facts() -> dict[str, str]:
         "system": f"{platform.system()} {'.'.join(platform.release().split('.')[:2])}, {platform.machine()}",
         "Python": f"{platform.python_implementation()} {platform.python_version()}",
         "packages": ", ".join(f"{name} {importlib.metadata.version(name)}" for name in PACKAGES),
-        "load average at the start": load_average(),
+        "at the start": speed(),
     }
 
 
-def load_average() -> str:
-    """Of the last 1, 5 and 15 minutes."""
-    return " ".join(f"{load:.2f}" for load in os.getloadavg())
+def speed() -> str:
+    """How busy the machine is, and how fast just now: what else tells a slow hour from a slow program."""
+    loads = " ".join(f"{load:.2f}" for load in os.getloadavg())
+    best_s = min(timeit.repeat(_yardstick, number=1, repeat=20))
+    return f"load average {loads}; {YARDSTICK_ADDITIONS:,} integer additions in {best_s * 1e3:.1f} ms"
+
+
+def _yardstick() -> int:
+    total = 0
+    for n in range(YARDSTICK_ADDITIONS):
+        total += n
+    return total
 
 
 def _processor() -> str:

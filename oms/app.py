@@ -81,9 +81,10 @@ class Engine:
         accepted = [{**s, "SocketAcceptPort": str(inner_port)} for s in self.clients]
         self.sessions = Sessions(self.application, accepted, self.venues)
         self._refill()
-        self.sessions.poll()
         self.door: Door | None = None
+        # Nobody outside hears of this start before all that can fail of it has succeeded.
         if self.clients:
+            self.sessions.poll_clients()
             allowed = frozenset(
                 (s["BeginString"], s["TargetCompID"], s["SenderCompID"]) for s in self.clients
             )
@@ -91,6 +92,7 @@ class Engine:
         self.operator = OperatorSocket(
             Path(self.config.files.operator_socket), kernel.on_command, self.status, self.watch.add
         )
+        self.sessions.poll()
         self._venue_peers = {s["TargetCompID"]: _peer(s) for s in self.venues}
         self.paper = PaperVenue(
             kernel.state,
@@ -119,6 +121,7 @@ class Engine:
 
         True if there was work. Raises what broke an invariant.
         """
+        self.watch.drain()
         busy = self.door.turn() if self.door is not None else False
         self.sessions.poll()
         if self.application.failure is not None:

@@ -101,6 +101,12 @@ def load(path: Path) -> Config:
     if "path" in raw:
         raise ConfigError(f"{path}, line {_line_of(path, 'path')}: unknown key path")
     config = convert(path, raw, Config)
+    for key, value, least in (
+        ("segment_mib", config.files.segment_mib, 1),
+        ("snapshot_every", config.engine.snapshot_every, 1),
+    ):
+        if value < least:
+            raise ConfigError(f"{path}, line {_line_of(path, key)}: {key} must be at least {least}")
     return msgspec.structs.replace(config, path=str(path))
 
 
@@ -116,7 +122,7 @@ def read_toml(path: Path) -> dict[str, Any]:
             return tomllib.load(file)
     except OSError as error:
         raise ConfigError(f"{path}: {error.strerror}") from None
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: not valid TOML: {error}") from None
 
 

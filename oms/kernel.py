@@ -145,9 +145,7 @@ class Kernel:
         Raises Malformed, after journaling it, if it breaks a rule of FIX.
         """
         now_ns = self.clock()
-        if not text.isascii():
-            # FIX is ASCII outside its encoded fields; what is not would not survive the journal.
-            text = text.encode("utf-8", "surrogateescape").decode("ascii", "backslashreplace")
+        text = ascii_only(text)
         event = ev.MessageIn(now_ns, session_id, msg_seq_num, text)
         self.ledger.apply(event, self._append(ev.encode(event)))
         command = read_message(session_id, text, self.venues)
@@ -240,6 +238,13 @@ class Kernel:
         """A recent message to a venue by its number; empty if it is not, or no longer, known."""
         recent = self._recent.get(session_id, ())
         return next((text for number, text in recent if number == msg_seq_num), "")
+
+
+def ascii_only(text: str) -> str:
+    """FIX is ASCII outside its encoded fields; what is not would not survive the journal: it is escaped."""
+    if text.isascii():
+        return text
+    return text.encode("utf-8", "surrogateescape").decode("ascii", "backslashreplace")
 
 
 def decide_or_question(state: State, command: cmd.Command, now_ns: int) -> list[tuple[ev.Event, bytes]]:

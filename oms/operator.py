@@ -9,6 +9,7 @@ and needs no engine.
 """
 
 import contextlib
+import errno
 import json
 import logging
 import os
@@ -23,6 +24,7 @@ log = logging.getLogger("oms.operator")
 
 SCOPES: Final = ("all", "account", "symbol", "session", "venue")
 _MAX_LINE: Final = 4096
+_MAX_PATH: Final = 107
 
 
 class OperatorSocket:
@@ -36,6 +38,10 @@ class OperatorSocket:
         watch: Callable[[int], None],
     ) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
+        if len(os.fsencode(path)) > _MAX_PATH:
+            raise OSError(errno.ENAMETOOLONG, "too long for a socket's name", str(path))
+        if _is_listening(path):
+            raise OSError(errno.EADDRINUSE, "another engine listens here", str(path))
         path.unlink(missing_ok=True)
         self._path = path
         self._submit = submit
@@ -110,6 +116,11 @@ class OperatorSocket:
             return {"ok": True}
         except ValueError as error:
             return {"ok": False, "error": str(error)}
+
+
+def _is_listening(path: Path) -> bool:
+    with socket.socket(socket.AF_UNIX) as probe:
+        return probe.connect_ex(str(path)) == 0
 
 
 def ask(path: Path, question: dict[str, Any], timeout_s: float = 5.0) -> dict[str, Any]:

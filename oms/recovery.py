@@ -16,6 +16,7 @@ from msgspec import Struct
 from oms.core import events as ev
 from oms.core.state import State
 from oms.journal import snapshot
+from oms.journal.errors import JournalError
 from oms.journal.reader import scan
 from oms.kernel import Kernel, Ledger, Numbers, Recovered, recover
 
@@ -81,6 +82,8 @@ def recover_directory(directory: Path, venues: Iterable[str], local: Iterable[st
     try:
         state, ledger, from_seq = from_snapshot(directory, last_seq)
         recovered = recover(records(directory, from_seq + 1), venues, local, state, ledger, from_seq)
+    except msgspec.ValidationError as error:
+        raise JournalError(f"{directory}: a record that this program cannot read: {error}") from None
     finally:
         gc.enable()
     return Timed(recovered, from_seq, time.perf_counter() - started)

@@ -5,6 +5,7 @@ changed, so that state stays the fold of the journal alone, and a limit changed 
 """
 
 import csv
+import io
 from pathlib import Path
 
 from oms.config import Config, ConfigError, Strict, convert, read_toml, relative_to
@@ -115,6 +116,11 @@ def _instruments(config: Config, at_ns: int) -> list[ev.Event]:
         )
         for table in convert(tables_path, read_toml(tables_path), _TickTables).tick_table
     }
+    for name, rows in tables.items():
+        if not rows or any(tick <= 0 for _, tick in rows) or list(rows) != sorted(rows):
+            raise ConfigError(
+                f"{tables_path}: {name}: needs at least one row, ascending prices and positive ticks"
+            )
     markets_path = relative_to(config, config.reference.markets)
     markets = _read_markets(config)
     path = relative_to(config, config.reference.instruments)
@@ -122,9 +128,11 @@ def _instruments(config: Config, at_ns: int) -> list[ev.Event]:
     events: list[ev.Event] = []
     seen: dict[str, int] = {}
     try:
-        file = path.open(newline="", encoding="utf-8")
+        file = io.StringIO(path.read_text(encoding="utf-8"), newline="")
     except OSError as error:
         raise ConfigError(f"{path}: {error.strerror}") from None
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path}: {error}") from None
     with file:
         reader = csv.DictReader(file)
         if reader.fieldnames != columns:
@@ -168,6 +176,12 @@ def _accounts(config: Config, at_ns: int) -> list[ev.Event]:
     path = relative_to(config, config.reference.accounts)
     accounts = convert(path, read_toml(path), _Accounts)
     collar = _decimal(Path(config.path), "risk.price_collar_percent", config.risk.price_collar_percent)
+    if collar < 0:
+        raise ConfigError(f"{config.path}: risk.price_collar_percent must not be negative")
+    ids = [account.id for account in accounts.account]
+    for id in ids:
+        if ids.count(id) > 1:
+            raise ConfigError(f"{path}: account {id} is defined twice")
     events: list[ev.Event] = [
         ev.FirmDefined(
             at_ns,

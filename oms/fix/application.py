@@ -27,12 +27,14 @@ from oms.core import commands as cmd
 from oms.core import events as ev
 from oms.fix.decode import Malformed
 from oms.fix.tags import MsgType
-from oms.fix.wire import SOH, fields, utc_timestamp
-from oms.kernel import Kernel
+from oms.fix.wire import SOH, fields, parse_utc_timestamp, utc_timestamp
+from oms.kernel import Kernel, ascii_only
 
 log = logging.getLogger("oms.fix")
 
 _HEADER_OR_TRAILER: Final = re.compile(r"(?:^|(?<=\x01))(?:8|9|10|34|43|49|52|56|97|122)=[^\x01]*\x01")
+_MAX_MESSAGE: Final = 1 << 16  # far below a journal segment, far above any order
+_MAX_SEQ_NUM: Final = 1 << 31
 _NEVER_LATE: Final = (MsgType.NEW_ORDER_SINGLE, MsgType.ORDER_CANCEL_REPLACE_REQUEST)
 
 
@@ -60,9 +62,13 @@ class Application(quickfix.Application):
         self.activity += 1
         try:
             text = message.toString()
+            if len(text) > _MAX_MESSAGE:
+                raise quickfix.IncorrectTagValue(9)
             start = text.index("\x0134=") + 4
             number = int(text[start : text.index(SOH, start)])
             self.kernel.on_message(self.names[session_id.toString()], number, text)
+        except quickfix.IncorrectTagValue:
+            raise
         except Malformed as error:
             raise _reject(error) from None
         except Exception as error:
@@ -84,7 +90,8 @@ class Application(quickfix.Application):
                 # Written by QuickFIX itself, a BusinessMessageReject: it has taken a number.
                 stale = False
                 body = _HEADER_OR_TRAILER.sub("", text)
-                self.kernel.record(ev.MessageOut(self.kernel.clock(), name, int(found["34"]), 0, body))
+                at_ns = parse_utc_timestamp(found["52"])
+                self.kernel.record(ev.MessageOut(at_ns, name, int(found["34"]), 0, body))
         except Exception as error:
             self._fail(error)
             return
@@ -97,10 +104,15 @@ class Application(quickfix.Application):
         """An administrative message that has passed the session layer."""
         self.activity += 1
         try:
-            found = fields(message.toString())
+            found = fields(ascii_only(message.toString()))
             name = self.names[session_id.toString()]
             numbers = self.kernel.ledger.of(name)
             number = int(found["34"])
+            if found["35"] == MsgType.RESEND_REQUEST and int(found["7"]) < 1:
+                # QuickFIX would answer with a gap fill under a number that has not been sent yet.
+                raise quickfix.IncorrectTagValue(7)
+            if found["35"] == MsgType.SEQUENCE_RESET and int(found["36"]) > _MAX_SEQ_NUM:
+                raise quickfix.IncorrectTagValue(36)
             if found["35"] == MsgType.SEQUENCE_RESET:
                 moved = max(int(found["36"]), numbers.next_in)
             else:
@@ -109,6 +121,8 @@ class Application(quickfix.Application):
                 self.kernel.record(ev.SessionMoved(self.kernel.clock(), name, 0, moved))
             if found["35"] == MsgType.REJECT:
                 self._refused(name, found)
+        except quickfix.IncorrectTagValue:
+            raise
         except Exception as error:
             self._fail(error)
 
@@ -135,7 +149,14 @@ class Application(quickfix.Application):
                 self.kernel.record(ev.SessionReset(now_ns, name))
                 self.kernel.record(ev.SessionMoved(now_ns, name, 2, next_in))
             elif number >= numbers.next_out:
-                self.kernel.record(ev.SessionMoved(now_ns, name, number + 1, 0))
+                # What is rejected without having been read counts as received.
+                counted = (
+                    kind == MsgType.REJECT
+                    and found.get("45") == str(numbers.next_in)
+                    and found.get("372") not in (MsgType.SEQUENCE_RESET, MsgType.LOGON)
+                )
+                next_in = numbers.next_in + 1 if counted else 0
+                self.kernel.record(ev.SessionMoved(now_ns, name, number + 1, next_in))
             if self._machine:
                 self.kernel.commit()
         except Exception as error:

@@ -13,9 +13,11 @@ from oms.core import commands as cmd
 from oms.core.types import MAX_SCALED, ExecType, OrdType, Px, Qty, TimeInForce, parse_scaled
 from oms.fix import tags
 from oms.fix.tags import MsgType
-from oms.fix.wire import fields, parse_utc_timestamp
+from oms.fix.wire import fields, pairs, parse_utc_timestamp
 
 Fields = dict[str, str]
+
+MD_TRADE: Final = "2"  # MDEntryType(269)
 
 
 class Malformed(Exception):
@@ -50,6 +52,8 @@ def from_client(session_id: str, text: str) -> cmd.Command:
 def from_venue(venue: str, text: str) -> cmd.Command | None:
     """What a venue reports; None for what needs no decision. Raises Malformed."""
     message = fields(text)
+    if message[tags.MSG_TYPE] == MsgType.MARKET_DATA_SNAPSHOT:
+        message[tags.MD_ENTRY_PX] = _last_trade(text)
     reader = _FROM_VENUE.get(message[tags.MSG_TYPE])
     if reader is None:
         raise Malformed(
@@ -159,6 +163,17 @@ def _market_data_snapshot(venue: str, message: Fields) -> cmd.PublishPrice:
     return cmd.PublishPrice(
         _required(message, tags.SYMBOL), Px(_positive(message, tags.MD_ENTRY_PX, "no price")), venue
     )
+
+
+def _last_trade(text: str) -> str:
+    """The price of the entry that is a trade, among the entries of a snapshot; empty if there is none."""
+    kind = ""
+    for tag, value in pairs(text):
+        if tag == tags.MD_ENTRY_TYPE:
+            kind = value
+        elif tag == tags.MD_ENTRY_PX and kind == MD_TRADE:
+            return value
+    return ""
 
 
 def _business_message_reject(venue: str, message: Fields) -> cmd.VenueRefusal | None:

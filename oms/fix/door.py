@@ -60,14 +60,14 @@ def logon_length(data: bytes) -> int | None:
         raise ValueError("the first message is not a Logon")
     if len(data) < length:
         return None
-    if not re.fullmatch(rb"10=\d{3}\x01", data[length - 7 : length]):
+    if not re.fullmatch(rb"\x0110=\d{3}\x01", data[length - 8 : length]):
         raise ValueError("BodyLength is wrong")
     return length
 
 
 def identity(logon: bytes) -> SessionTriple:
     """Who the Logon says it is from, and for."""
-    found = dict(_FIELD.findall(logon))
+    found = dict(reversed(_FIELD.findall(logon)))  # The first of a repeated tag, as QuickFIX reads it.
     return (
         found.get(b"8", b"").decode("ascii", "replace"),
         found.get(b"49", b"").decode("ascii", "replace"),
@@ -131,7 +131,7 @@ class Door:
         client.setblocking(False)
         client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._waiting[client] = time.monotonic() + LOGON_SECONDS
-        self._watch.add(client.fileno())
+        self._watch.add(client.fileno(), select.EPOLLET)
         return True
 
     def _look(self) -> bool:
@@ -179,9 +179,11 @@ class Door:
             finally:
                 os.dup2(self._dead.fileno(), self._slot)
         with inner:
-            answer = self._answer(inner) if taken is not None else b""
-            if taken is None or not answer:
+            answer, refused = self._answer(inner) if taken is not None else (b"", True)
+            if taken is None or refused:
                 log.warning("%s: the session layer refused the logon", who[1])
+                with contextlib.suppress(OSError):
+                    client.send(answer)  # A Logout that says why.
                 client.close()
                 return
             try:
@@ -209,8 +211,8 @@ class Door:
                 return found
         return None
 
-    def _answer(self, inner: socket.socket) -> bytes:
-        """What QuickFIX answers to the Logon; empty if it hung up."""
+    def _answer(self, inner: socket.socket) -> tuple[bytes, bool]:
+        """What QuickFIX answers to the Logon, and whether it hung up."""
         inner.setblocking(False)
         answer = b""
         for _ in range(8):
@@ -222,11 +224,11 @@ class Door:
                     break
                 continue
             except OSError:
-                return b""
+                part = b""
             if not part:
-                return b""
+                return answer, True
             answer += part
-        return answer
+        return answer, not answer
 
 
 def descriptor_with_peer(address: tuple[str, int]) -> int | None:
@@ -271,17 +273,21 @@ class Watch:
     def __init__(self) -> None:
         self._epoll = select.epoll()
 
-    def add(self, fd: int) -> None:
+    def add(self, fd: int, how: int = 0) -> None:
         """Watch a descriptor; again, if its number is reused."""
         try:
-            self._epoll.register(fd, select.EPOLLIN)
+            self._epoll.register(fd, select.EPOLLIN | how)
         except FileExistsError:
-            self._epoll.modify(fd, select.EPOLLIN)
+            self._epoll.modify(fd, select.EPOLLIN | how)
 
     def drop(self, fd: int) -> None:
         """Watch it no more. Needed only where the descriptor is closed but lives on under another number."""
         with contextlib.suppress(OSError):
             self._epoll.unregister(fd)
+
+    def drain(self) -> None:
+        """Forget what was told edge by edge: all of it is looked at now."""
+        self._epoll.poll(0)
 
     def fileno(self) -> int:
         """The descriptor of the epoll itself."""

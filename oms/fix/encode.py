@@ -20,7 +20,7 @@ from oms.core.order import Order, ord_status
 from oms.core.state import State
 from oms.core.types import OrdType, average_px
 from oms.core.types import format_scaled as dec
-from oms.fix.wire import utc_timestamp
+from oms.fix.wire import SOH, utc_timestamp
 
 Outgoing = tuple[str, str]
 """The name of the session, and the text."""
@@ -60,7 +60,7 @@ def _report(
 
 
 def _text(text: str) -> str:
-    return f"58={text}\x01" if text else ""
+    return f"58={text.replace(SOH, ' ')}\x01" if text else ""
 
 
 def _order_denied(event: ev.OrderDenied, seq: int, state: State) -> Outgoing:

@@ -16,6 +16,7 @@ the path of the data dictionary, ports, and what this engine depends on and a fi
 
 import logging
 import os
+import re
 import sys
 import tempfile
 from collections.abc import Callable, Iterable
@@ -53,6 +54,9 @@ _DEFAULTS: Final = {
 }
 
 
+_NUMBERS: Final = ("HeartBtInt", "ReconnectInterval", "MaxLatency", "LogonTimeout", "LogoutTimeout")
+
+
 class SettingsError(Exception):
     """A session file is wrong. The message names file, section and key."""
 
@@ -63,6 +67,8 @@ def read_settings(path: Path) -> list[Section]:
         lines = path.read_text().splitlines()
     except OSError as error:
         raise SettingsError(f"{path}: {error.strerror}") from None
+    except UnicodeDecodeError as error:
+        raise SettingsError(f"{path}: {error}") from None
     default: Section = {}
     sessions: list[Section] = []
     current: Section | None = None
@@ -84,6 +90,9 @@ def read_settings(path: Path) -> list[Section]:
         raise SettingsError(f"{path}: no [SESSION]")
     merged = [{**_DEFAULTS, **default, **session, **_FIXED} for session in sessions]
     for section in merged:
+        for key in _NUMBERS:
+            if key in section and not section[key].isdigit():
+                raise SettingsError(f"{path}: {key} is not a number: {section[key]!r}")
         for key in ("BeginString", "SenderCompID", "TargetCompID"):
             if not section.get(key):
                 raise SettingsError(f"{path}: a [SESSION] has no {key}")
@@ -123,12 +132,11 @@ class Sessions:
     def __init__(self, application: Application, clients: list[Section], venues: list[Section]) -> None:
         self.application = application
         self._message = quickfix.Message()
+        self._folder = tempfile.TemporaryDirectory()
         self._store = quickfix.MemoryStoreFactory()
         self._sessions: dict[str, quickfix.Session] = {}
         self._polls: list[Callable[[], bool]] = []
         self._keep: list[object] = []  # QuickFIX holds plain references to these
-        # Two callbacks a message: only where somebody wants to read the session events.
-        self._log = _LogFactory() if log.isEnabledFor(logging.DEBUG) else None
         self.acceptor: quickfix.SocketAcceptor | None = None
         if clients:
             self.acceptor = self._add(quickfix.SocketAcceptor, clients)
@@ -138,14 +146,27 @@ class Sessions:
     def _add(self, kind: type, sections: list[Section]) -> object:
         if kind is quickfix.SocketAcceptor:
             sections = [{**section, "ConnectionType": "acceptor"} for section in sections]
+        sections = [{**s, "DataDictionary": self._without_data_fields(s["DataDictionary"])} for s in sections]
         settings = write_settings(sections)
-        engine = kind(self.application, self._store, settings, self._log)
-        self._keep += [settings, engine]
+        # Session events on the screen, for who asks for them; messages are in the journal.
+        events = quickfix.ScreenLogFactory(False, False, True) if log.isEnabledFor(logging.DEBUG) else None
+        engine = kind(self.application, self._store, settings, events)
+        self._keep += [settings, events, engine]
         self._polls.append(engine.poll)
         for section in sections:
             key = quickfix.SessionID(section["BeginString"], section["SenderCompID"], section["TargetCompID"])
             self._sessions[section["TargetCompID"]] = quickfix.Session.lookupSession(key)
         return engine
+
+    def _without_data_fields(self, path: str) -> str:
+        """A copy of a data dictionary in which no field's length is believed.
+
+        QuickFIX reads a field of type DATA to the length that the field before it claims, past the end of the
+        message if need be.
+        """
+        plain = Path(self._folder.name) / (str(abs(hash(path))) + ".xml")
+        plain.write_text(re.sub(r"""type=(['"])DATA\1""", "type='STRING'", Path(path).read_text()))
+        return str(plain)
 
     def refill(self, session_id: str, next_out: int, next_in: int, sent: dict[int, MessageOut]) -> None:
         """Put back what the journal says was sent, by MsgSeqNum, and both next numbers.
@@ -206,7 +227,8 @@ class Sessions:
         """
         now = quickfix.UtcTimeStamp()
         for session in self._sessions.values():
-            session.next(now)
+            if session.isLoggedOn():  # Else an initiator would "send" a Logon without a connection.
+                session.next(now)
 
     def is_logged_on(self, session_id: str) -> bool:
         """Whether a session is up."""
@@ -225,39 +247,3 @@ class Sessions:
     def any_up(self) -> bool:
         """Whether any session is still logged on."""
         return any(session.isLoggedOn() for session in self._sessions.values())
-
-
-class _Log(quickfix.Log):
-    """Session events go to logging; messages are in the journal already."""
-
-    def __init__(self, name: str) -> None:
-        super().__init__()
-        self._log = logging.getLogger(f"oms.fix.{name}")
-
-    def onIncoming(self, text: str) -> None:
-        pass
-
-    def onOutgoing(self, text: str) -> None:
-        pass
-
-    def onEvent(self, text: str) -> None:
-        self._log.debug("%s", text)
-
-    def clear(self) -> None:
-        pass
-
-    def backup(self) -> None:
-        pass
-
-
-class _LogFactory(quickfix.LogFactory):
-    def __init__(self) -> None:
-        super().__init__()
-        self._logs: dict[str, _Log] = {}
-
-    def create(self, session_id: quickfix.SessionID | None = None) -> _Log:
-        name = session_id.toString() if session_id is not None else "engine"
-        return self._logs.setdefault(name, _Log(name))
-
-    def destroy(self, log: _Log) -> None:
-        pass

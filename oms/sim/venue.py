@@ -1,9 +1,9 @@
 """The simulated venue on the wire: a FIX 4.4 acceptor around a `SimulatedExchange`, polled in one thread.
 
 The session is QuickFIX's: sequence numbers, heartbeats, resends. What the counterparty misses while it is
-away is kept by QuickFIX and recovered by resend when it comes back, however often it is killed; only prices
-are not resent, since an old price is worse than none. All prices are published after each logon, then each
-one that moved, at most so many a second.
+away is kept by QuickFIX and recovered by resend when it comes back, however often it is killed; a price that
+is sent again is sent as it is then, since an old price is worse than none. All prices are published after
+each logon, then each one that moved, at most so many a second.
 
 No exception leaves a callback: QuickFIX would end the process. What goes wrong with a message is counted,
 printed, and the message dropped. Importing quickfix resets SIGINT to its default: `run` installs its own
@@ -23,6 +23,7 @@ from typing import Any, Final, Self
 
 import quickfix
 
+from oms.core.types import format_scaled
 from oms.fix.wire import SOH, fields
 from oms.sim.exchange import Execution, SimulatedExchange
 from oms.sim.fix_settings import SESSIONS, Idle, bind_listener, settings_file
@@ -289,21 +290,31 @@ class _Application(quickfix.Application):  # type: ignore[misc]
     def toApp(self, message: Any, session_id: Any) -> None:
         header = message.getHeader()
         if header.isSetField(43) and header.getField(35) == "W":
-            raise quickfix.DoNotSend
+            self.guard(self._bring_up_to_date, message)
+
+    def _bring_up_to_date(self, message: Any) -> None:
+        """A price that is sent again is sent as it is now.
+
+        DoNotSend would say so more plainly, but each one leaks its traceback, and with it every frame below.
+        """
+        entry = quickfix.Group(268, 269)
+        message.getGroup(1, entry)
+        entry.setField(270, format_scaled(self._venue.exchange.prices.px[message.getField(55)]))
+        message.replaceGroup(1, entry)
 
     def fromApp(self, message: Any, session_id: Any) -> None:
         self.messages += 1
         text = message.toString()
         self.guard(self._venue.received, text)
 
-    def guard(self, call: Any, *arguments: str) -> None:
+    def guard(self, call: Any, *arguments: Any) -> None:
         """Call, and let no exception out."""
         try:
             call(*arguments)
         except Exception:
             self._venue.exchange.stats["exceptions"] += 1
             with contextlib.suppress(Exception):
-                print(*(a.replace(SOH, "|") for a in arguments), file=sys.stderr)
+                print(*(str(a).replace(SOH, "|") for a in arguments), file=sys.stderr)
                 traceback.print_exc()
 
 
