@@ -53,6 +53,8 @@ class Application(quickfix.Application):
         self.sending_ns = 0  # SendingTime of the message being sent by us; 0 while QuickFIX sends by itself
         self.refilling = False  # while the store is filled from the journal nothing is journaled again
         self._machine = machine  # durability: an administrative message, too, is synced before it leaves
+        # ResendRequests that came while something before them was missing: see Sessions.tick.
+        self.early_resend_requests: dict[str, int] = {}
         self.on_up: list[str] = []  # sessions that came up since the loop looked last
 
     # -- application messages --------------------------------------------------------------------------------
@@ -111,6 +113,8 @@ class Application(quickfix.Application):
             if found["35"] == MsgType.RESEND_REQUEST and int(found["7"]) < 1:
                 # QuickFIX would answer with a gap fill under a number that has not been sent yet.
                 raise quickfix.IncorrectTagValue(7)
+            if found["35"] == MsgType.RESEND_REQUEST and number > numbers.next_in:
+                self.early_resend_requests[name] = number
             if found["35"] == MsgType.SEQUENCE_RESET and int(found["36"]) > _MAX_SEQ_NUM:
                 raise quickfix.IncorrectTagValue(36)
             if found["35"] == MsgType.SEQUENCE_RESET:

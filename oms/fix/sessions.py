@@ -229,6 +229,27 @@ class Sessions:
         for session in self._sessions.values():
             if session.isLoggedOn():  # Else an initiator would "send" a Logon without a connection.
                 session.next(now)
+        if self.application.early_resend_requests:
+            self._close_gaps()
+
+    def _close_gaps(self) -> None:
+        """Get past a number that QuickFIX loses: that of a ResendRequest which came behind a gap.
+
+        It is answered but not counted, so when the gap is filled its number is still waited for, and all that
+        came after it waits too, until the peer's next message shows the gap. Its answer to a TestRequest is
+        such a message.
+        """
+        early = self.application.early_resend_requests
+        for name, number in list(early.items()):
+            session = self._sessions[name]
+            expected = session.getExpectedTargetNum()
+            if expected < number and session.isLoggedOn():
+                continue
+            del early[name]
+            if expected == number and session.isLoggedOn():
+                message = quickfix.Message()
+                message.setString("35=1\x01112=gap\x01", False)
+                session.send(message)
 
     def is_logged_on(self, session_id: str) -> bool:
         """Whether a session is up."""

@@ -26,6 +26,7 @@ from oms.core.types import OrdType, TimeInForce, format_scaled
 from oms.fix.wire import SOH, fields, utc_timestamp
 from oms.sim.client_view import ClientView, Order
 from oms.sim.fix_settings import SESSIONS, settings_file
+from oms.sim.gap_watch import GapWatch
 
 DEFAULT_PORT: Final = 9878
 LOGOUT_SECONDS: Final = 2.0
@@ -136,6 +137,10 @@ class Client:
         self._started = True
         before = self._application.messages
         self._initiator.poll()
+        if self._application.gap.waiting:
+            session = quickfix.Session.lookupSession(self._application.session_id)
+            if self._application.gap.is_stuck(session.getExpectedTargetNum()):
+                self._send(f"35=1{SOH}112=gap{SOH}")
         return self._application.messages - before
 
     def wait(
@@ -315,6 +320,7 @@ class _Application(quickfix.Application):  # type: ignore[misc]
         self.session_id: Any = None
         self.logged_on = False
         self.messages = 0
+        self.gap = GapWatch()
 
     def onCreate(self, session_id: Any) -> None:
         # The argument dies with the callback: keep a copy.
@@ -330,6 +336,7 @@ class _Application(quickfix.Application):  # type: ignore[misc]
 
     def onLogout(self, session_id: Any) -> None:
         self.logged_on = False
+        self.gap.forget()
 
     def toAdmin(self, message: Any, session_id: Any) -> None:
         if self._password and message.getHeader().getField(35) == "A":
@@ -337,8 +344,13 @@ class _Application(quickfix.Application):  # type: ignore[misc]
             message.setField(554, self._password)
 
     def fromAdmin(self, message: Any, session_id: Any) -> None:
-        if message.getHeader().getField(35) in ("3", "5"):
+        header = message.getHeader()
+        msg_type = header.getField(35)
+        if msg_type in ("3", "5"):
             self._client.refusals.append(message.toString().replace(SOH, "|"))
+        elif msg_type == "2":
+            expected = quickfix.Session.lookupSession(self.session_id).getExpectedTargetNum()
+            self.gap.saw_resend_request(int(header.getField(34)), expected)
 
     def toApp(self, message: Any, session_id: Any) -> None:
         pass

@@ -1,10 +1,11 @@
 """A number that QuickFIX loses: that of a ResendRequest(2) which came while something before it was missing.
 
-QuickFIX answers such a request at once, as it should, but neither keeps nor counts it. When the gap before it has been
-filled, its number is still expected, what came after it waits in QuickFIX's queue, and nothing happens until
-the peer's next message, which may be a heartbeat half a minute later. It happens whenever both sides missed
-something, as after a crash. The way out is to make the peer say something: its answer to a TestRequest(1) shows
-QuickFIX the gap, and QuickFIX asks for it. *Source:* Session::nextResendRequest and nextQueued of QuickFIX 1.16.
+QuickFIX answers such a request at once, as it should, but neither keeps nor counts it. When the gap before it
+has been filled, its number is still expected, what came after it waits in QuickFIX's queue, and nothing
+happens until the peer's next message, which may be a heartbeat half a minute later. It happens whenever both
+sides missed something, as after a crash. The way out is to make the peer say something: its answer to a
+TestRequest(1) shows QuickFIX the gap, and QuickFIX asks for it. *Source:* Session::nextResendRequest and
+nextQueued of QuickFIX 1.16.
 """
 
 

@@ -492,3 +492,23 @@ def test_snapshot_taken_in_the_day_and_the_rest_of_the_journal_give_the_same(
     assert after == before
     client.cancel(resting, SYMBOL, "1")
     assert client.seen(2, 150) == [("6",), ("4",)]
+
+
+def test_number_of_an_early_resend_request_does_not_hold_up_what_came_after_it(
+    client: RawClient, market: Market, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both sides missed something. QuickFIX answers a ResendRequest that comes behind a gap, but does not count it."""
+    client.ping()
+    missed = client.next_out
+    monkeypatch.setattr(client, "resend", lambda begin, end: None)  # answered below, up to the early request only
+    client.stage("0")
+    client.send("2", {7: 1, 16: 0})
+    order = client.order(market.symbol, "1", 1)
+    asked = client.wait_type("2")
+    assert int(asked[7]) == missed
+    monkeypatch.undo()
+    client.fill_gap(missed, missed + 1)
+    # The engine makes the client say something, instead of waiting for its next heartbeat.
+    assert client.wait(lambda m: m.type == "1" and m.get(112) == "gap", 5.0)
+    client.fill_gap(missed + 1, missed + 2)
+    assert [m for m in client.seen(2, 11, 150) if m[1] == "0"] == [(order, "0")]
