@@ -152,7 +152,8 @@ class PaperVenue:
                 TimeInForce.FOK: "fill or kill: not filled",
             }.get(order.time_in_force, "no more liquidity")
             self._report(order, route, ExecType.CANCELED, OrdStatus.CANCELED, text=why)
-        self._quote(order.symbol)
+        if outcome.trades:
+            self._quote(order.symbol)
 
     def _cancel(self, order: Order, route: Route, cl_ord_id: str) -> None:
         if self._book(order.symbol).cancel(self._id(order, route)):

@@ -53,7 +53,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from pytickersymbols import PyTickerSymbols  # type: ignore[import-untyped]
+from pytickersymbols import PyTickerSymbols
 from stdnum import isin as isin_number
 
 DATA_VERSION: Final = "1.17.10"

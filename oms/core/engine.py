@@ -416,7 +416,8 @@ def _reported_rejected(
     if request is not None:
         # Some venues refuse a request so, where OrderCancelReject is meant.
         return _request_rejected(order, route, request, OTHER, command.text, now_ns)
-    if route.ended:
+    if route.ended or (command.cl_ord_id != route.cl_ord_id and command.cl_ord_id not in route.past_ids):
+        # A request that is closed says nothing of its order any more.
         return []
     if command.ord_rej_reason == DUPLICATE_CL_ORD_ID and route.working != OrdStatus.PENDING_NEW:
         # A second copy was refused; the first is what the venue works.

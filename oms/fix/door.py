@@ -103,6 +103,10 @@ class Door:
         self._dead, self._dead_peer = socket.socketpair()
         os.dup2(self._dead.fileno(), self._slot)
 
+    def wants(self, ready: set[int]) -> bool:
+        """Whether a turn may find something to do."""
+        return bool(self._waiting) or self._listener.fileno() in ready
+
     def turn(self) -> bool:
         """Accept who knocks, look at who waits. True if anything happened."""
         busy = self._accept()
@@ -264,6 +268,9 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+_NONE: Final[set[int]] = set()
+
+
 class Watch:
     """An epoll over descriptors that QuickFIX and the door own: readable if any of them is.
 
@@ -285,9 +292,10 @@ class Watch:
         with contextlib.suppress(OSError):
             self._epoll.unregister(fd)
 
-    def drain(self) -> None:
-        """Forget what was told edge by edge: all of it is looked at now."""
-        self._epoll.poll(0)
+    def drain(self) -> set[int]:
+        """The descriptors that are readable; what was told edge by edge is forgotten: it is looked at now."""
+        ready = self._epoll.poll(0)
+        return {fd for fd, _ in ready} if ready else _NONE
 
     def fileno(self) -> int:
         """The descriptor of the epoll itself."""

@@ -309,7 +309,7 @@ class Client:
         quickfix.Session.sendToTarget(self._message, self._application.session_id)
 
 
-class _Application(quickfix.Application):  # type: ignore[misc]
+class _Application(quickfix.Application):
     """QuickFIX's callbacks and nothing else."""
 
     def __init__(self, client: Client, username: str, password: str) -> None:

@@ -251,7 +251,7 @@ class Venue:
             self._trades.write(execution)
 
 
-class _Application(quickfix.Application):  # type: ignore[misc]
+class _Application(quickfix.Application):
     """QuickFIX's callbacks and nothing else."""
 
     def __init__(self, venue: Venue) -> None:

@@ -156,7 +156,6 @@ def test_pending_new_is_no_acceptance(do: Do, state: State) -> None:
     assert state.orders[1].working == OrdStatus.PENDING_NEW
 
 
-@pytest.mark.xfail(strict=False, reason="found by the random histories")
 def test_a_repeated_refusal_of_a_request_does_not_end_the_order(do: Do, state: State) -> None:
     """ExecType(150)=8 under a request's ClOrdID refuses the request; said again, it still means the request."""
     do(new("A"))
