@@ -500,7 +500,9 @@ def test_number_of_an_early_resend_request_does_not_hold_up_what_came_after_it(
     """Both sides missed something. QuickFIX answers a ResendRequest that comes behind a gap, but does not count it."""
     client.ping()
     missed = client.next_out
-    monkeypatch.setattr(client, "resend", lambda begin, end: None)  # answered below, up to the early request only
+    monkeypatch.setattr(
+        client, "resend", lambda begin, end: None
+    )  # answered below, up to the early request only
     client.stage("0")
     client.send("2", {7: 1, 16: 0})
     order = client.order(market.symbol, "1", 1)
