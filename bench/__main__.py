@@ -44,7 +44,7 @@ PACKAGES: Final = (
 
 YARDSTICK_ADDITIONS: Final = 100_000
 
-out = Console(highlight=False, width=None if sys.stdout.isatty() else 132)
+out = Console(highlight=False, width=None if sys.stdout.isatty() else 160)
 
 
 class Failed(Exception):
