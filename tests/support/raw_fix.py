@@ -18,7 +18,7 @@ from datetime import UTC, datetime
 
 import simplefix
 
-TIMEOUT_S = 10.0
+TIMEOUT_S = 30.0
 """For what must come. Long, since machines that test are busy; nothing waits that long unless it fails."""
 
 ADMIN = frozenset("012345A")
