@@ -40,7 +40,11 @@ class Denial(Struct, frozen=True):
     text: str
 
 
-class Ask(Struct):
+UNKNOWN_INSTRUMENT: Final = ev.InstrumentDefined(0, "", "", "", "", "", Qty(1), ((Px(0), Px(1)),), Px(SCALE), 0)
+UNKNOWN_ACCOUNT: Final = ev.AccountDefined(0, "", "", (), (), Qty(0))
+
+
+class Ask(Struct, gc=False):
     """What is asked, in the terms of the order it would make. Quantities and prices in units of 1e-8."""
 
     session_id: str
@@ -53,23 +57,24 @@ class Ask(Struct):
     price: Px
     time_in_force: str
     prior: Order | None  # the order a replace would change
-    # Filled in before the first control that needs them runs; see `check`.
-    instrument: ev.InstrumentDefined | None = None
-    holder: ev.AccountDefined | None = None
+    # Filled in by `check`; what is not known is refused before a control reads from it.
+    instrument: ev.InstrumentDefined = UNKNOWN_INSTRUMENT
+    holder: ev.AccountDefined = UNKNOWN_ACCOUNT
     hold_px: Px = Px(0)
     leaves_qty: int = 0
 
 
 BPS: Final = 10_000
 
+ORD_TYPES: Final = frozenset((OrdType.MARKET, OrdType.LIMIT))
+TIMES_IN_FORCE: Final = frozenset((TimeInForce.DAY, TimeInForce.IOC, TimeInForce.FOK))
+SIDES: Final = frozenset((Side.BUY, Side.SELL))
 
-def hold_px(state: State, ord_type: str, side: str, symbol: str, price: Px) -> Px:
-    """The price at which risk holds an order: its limit, or for a market order the collar's far end.
 
-    0 if a market order has no reference price to be measured by.
+def market_hold_px(state: State, symbol: str) -> Px:
+    """The price at which risk holds a market order, as it holds a limit order at its limit: the collar's far
+    end. 0 if there is no reference price to be measured by.
     """
-    if ord_type != OrdType.MARKET:
-        return price
     reference = state.reference_px.get(symbol, 0)
     collar = state.firm.price_collar_bps if state.firm is not None else 0
     return Px(reference + (reference * collar + BPS - 1) // BPS)
@@ -77,14 +82,13 @@ def hold_px(state: State, ord_type: str, side: str, symbol: str, price: Px) -> P
 
 def unknown_account(state: State, ask: Ask) -> Denial | None:
     """Account(1) is configured."""
-    if ask.holder is None:
+    if ask.holder is UNKNOWN_ACCOUNT:
         return Denial("unknown_account", 15, f"account {ask.account!r} is not known")
     return None
 
 
 def account_not_permitted(state: State, ask: Ask) -> Denial | None:
     """The session may trade the account."""
-    assert ask.holder is not None
     if ask.session_id not in ask.holder.sessions:
         return Denial("account_not_permitted", 15, f"{ask.session_id} may not trade account {ask.account}")
     return None
@@ -109,25 +113,24 @@ def trading_halted(state: State, ask: Ask) -> Denial | None:
 
 def unknown_symbol(state: State, ask: Ask) -> Denial | None:
     """Symbol(55) is configured."""
-    if ask.instrument is None:
+    if ask.instrument is UNKNOWN_INSTRUMENT:
         return Denial("unknown_symbol", 1, f"symbol {ask.symbol!r} is not known")
     return None
 
 
 def unsupported_order(state: State, ask: Ask) -> Denial | None:
     """OrdType(40), TimeInForce(59) and Side(54) are ones that are worked here."""
-    if ask.ord_type not in (OrdType.MARKET, OrdType.LIMIT):
+    if ask.ord_type not in ORD_TYPES:
         return Denial("unsupported_order", 11, f"OrdType {ask.ord_type} is not supported: 1 market, 2 limit")
-    if ask.time_in_force not in (TimeInForce.DAY, TimeInForce.IOC, TimeInForce.FOK):
+    if ask.time_in_force not in TIMES_IN_FORCE:
         return Denial("unsupported_order", 11, f"TimeInForce {ask.time_in_force} is not supported: 0, 3, 4")
-    if ask.side not in (Side.BUY, Side.SELL):
+    if ask.side not in SIDES:
         return Denial("unsupported_order", 11, f"Side {ask.side} is not supported: 1 buy, 2 sell")
     return None
 
 
 def lot_size(state: State, ask: Ask) -> Denial | None:
     """OrderQty(38) is positive and a multiple of the lot."""
-    assert ask.instrument is not None
     lot = ask.instrument.lot_size
     if ask.order_qty <= 0 or ask.order_qty % lot:
         return Denial(
@@ -141,15 +144,15 @@ def lot_size(state: State, ask: Ask) -> Denial | None:
 
 def tick_size(state: State, ask: Ask) -> Denial | None:
     """Price(44) of a limit order is positive and on a tick of its price range."""
-    assert ask.instrument is not None
+    price = ask.price
     if ask.ord_type == OrdType.MARKET:
         return None
-    tick = tick_at(ask.instrument, ask.price)
-    if ask.price <= 0 or ask.price % tick:
+    tick = tick_at(ask.instrument, price)
+    if price <= 0 or price % tick:
         return Denial(
             "tick_size",
             99,
-            f"price {format_scaled(ask.price)} is not a positive multiple of the tick {format_scaled(tick)}",
+            f"price {format_scaled(price)} is not a positive multiple of the tick {format_scaled(tick)}",
         )
     return None
 
@@ -186,16 +189,14 @@ def no_reference_price(state: State, ask: Ask) -> Denial | None:
 
 def max_order_notional(state: State, ask: Ask) -> Denial | None:
     """The firm's greatest value of one order, by currency; a currency without a limit may not be traded."""
-    assert state.firm is not None
-    assert ask.instrument is not None
-    currency = ask.instrument.currency
-    limit = _limit(state.firm.max_order_notional, currency)
-    worth = money(ask.hold_px, ask.order_qty, ask.instrument.price_unit)
+    instrument = ask.instrument
+    limit = state.order_notional.get(instrument.currency, 0)
+    worth = money(ask.hold_px, ask.order_qty, instrument.price_unit)
     if worth > limit:
         return Denial(
             "max_order_notional",
             3,
-            f"value {format_notional(worth)} {currency} exceeds the limit {format_notional(limit)}",
+            f"value {format_notional(worth)} {instrument.currency} exceeds the limit {format_notional(limit)}",
         )
     return None
 
@@ -207,9 +208,9 @@ def price_collar(state: State, ask: Ask) -> Denial | None:
     if not collar or ask.ord_type == OrdType.MARKET:
         return None
     reference = state.reference_px[ask.symbol]
-    # Compared as products, so that no rounding decides.
     beyond = (ask.price - reference) if ask.side == Side.BUY else (reference - ask.price)
-    if beyond * BPS > reference * collar:
+    # Compared as products, so that no rounding decides.
+    if beyond > 0 and beyond * BPS > reference * collar:
         return Denial(
             "price_collar",
             99,
@@ -223,11 +224,9 @@ def buying_power(state: State, ask: Ask) -> Denial | None:
     """What an account's buys have spent and hold stays within its buying power, by currency."""
     if ask.side != Side.BUY:
         return None
-    assert ask.holder is not None
-    assert ask.instrument is not None
     currency = ask.instrument.currency
     risk = state.risk[ask.account]
-    limit = _limit(ask.holder.buying_power, currency)
+    limit = state.buying_power[ask.account].get(currency, 0)
     used = risk.held.get(currency, 0) + risk.spent.get(currency, 0)
     asked = money(ask.hold_px, ask.leaves_qty, ask.instrument.price_unit)
     if ask.prior is not None:
@@ -245,13 +244,13 @@ def buying_power(state: State, ask: Ask) -> Denial | None:
 
 def position_limit(state: State, ask: Ask) -> Denial | None:
     """The position, were all open orders of the side to fill, stays within the account's limit."""
-    assert ask.holder is not None
     risk = state.risk[ask.account]
-    position = risk.position.get(ask.symbol, 0)
+    symbol = ask.symbol
+    position = risk.position.get(symbol, 0)
     if ask.side == Side.BUY:
-        reached = position + risk.open_buy.get(ask.symbol, 0)
+        reached = position + risk.open_buy.get(symbol, 0)
     else:
-        reached = -position + risk.open_sell.get(ask.symbol, 0)
+        reached = risk.open_sell.get(symbol, 0) - position
     asked = ask.leaves_qty
     if ask.prior is not None:
         asked = max(asked - ask.prior.held_qty, 0)
@@ -260,7 +259,7 @@ def position_limit(state: State, ask: Ask) -> Denial | None:
         return Denial(
             "position_limit",
             3,
-            f"{format_scaled(asked)} {ask.symbol} would bring the position"
+            f"{format_scaled(asked)} {symbol} would bring the position"
             f" to {format_scaled(reached + asked)},"
             f" the limit is {format_scaled(limit)}",
         )
@@ -290,10 +289,11 @@ CONTROLS: Final[tuple[Control, ...]] = (
 
 def check(state: State, ask: Ask) -> Denial | None:
     """Run the controls in order. None, or the first refusal. Fills in what the controls share."""
-    ask.instrument = state.instruments.get(ask.symbol)
-    ask.holder = state.accounts.get(ask.account)
-    ask.hold_px = hold_px(state, ask.ord_type, ask.side, ask.symbol, ask.price)
-    ask.leaves_qty = ask.order_qty if ask.prior is None else max(ask.order_qty - ask.prior.cum_qty, 0)
+    symbol, qty, prior = ask.symbol, ask.order_qty, ask.prior
+    ask.instrument = state.instruments.get(symbol, UNKNOWN_INSTRUMENT)
+    ask.holder = state.accounts.get(ask.account, UNKNOWN_ACCOUNT)
+    ask.hold_px = ask.price if ask.ord_type != OrdType.MARKET else market_hold_px(state, symbol)
+    ask.leaves_qty = qty if prior is None else max(qty - prior.cum_qty, 0)
     for control in CONTROLS:
         denial = control(state, ask)
         if denial is not None:
@@ -305,11 +305,6 @@ def tick_at(instrument: ev.InstrumentDefined, price: Px) -> Px:
     """The tick that holds at a price. O(log rows)."""
     ticks = instrument.ticks
     # Rows compare by their first price; the second of the key is beyond every tick.
-    return ticks[max(bisect_right(ticks, (price, MAX_SCALED)) - 1, 0)][1]
+    row = bisect_right(ticks, (price, MAX_SCALED))
+    return ticks[row - 1 if row else 0][1]
 
-
-def _limit(limits: tuple[tuple[str, int], ...], currency: str) -> int:
-    for name, amount in limits:
-        if name == currency:
-            return amount * SCALE
-    return 0

@@ -27,7 +27,7 @@ from typing import Any, Final
 from oms.core import commands as cmd
 from oms.core import events as ev
 from oms.core.controls import Ask, Denial, check
-from oms.core.order import Order, Route, RouteRequest
+from oms.core.order import ENDED, Order, Route, RouteRequest
 from oms.core.routing import choose_venue, venue_down
 from oms.core.state import State, route_cl_ord_id
 from oms.core.types import CxlRejResponseTo, ExecType, OrdStatus, Qty, format_scaled
@@ -75,7 +75,6 @@ def _new_order(state: State, command: cmd.NewOrder, now_ns: int) -> Events:
     denial = check(state, ask)
     venue = ""
     if denial is None:
-        assert ask.instrument is not None
         venue = choose_venue(state, ask.instrument)
         denial = venue_down(state, venue)
     if denial is not None:
@@ -128,16 +127,17 @@ def _cancel_order(state: State, command: cmd.CancelOrder, now_ns: int) -> Events
     order, denial = _requested(state, command, CxlRejResponseTo.CANCEL)
     if order is None or denial is not None:
         return [_request_denied(command, order, CxlRejResponseTo.CANCEL, denial, now_ns)]
-    live = [route for route in order.routes if not route.ended]
-    down = next((d for d in (venue_unreachable(state, route.venue) for route in live) if d is not None), None)
-    if down is not None:
-        return [_request_denied(command, order, CxlRejResponseTo.CANCEL, down, now_ns)]
     events: Events = [
         ev.CancelRequested(
             now_ns, order.order_id, command.session_id, command.cl_ord_id, command.orig_cl_ord_id
         )
     ]
-    for route in live:
+    for route in order.routes:
+        if route.ended:
+            continue
+        down = venue_unreachable(state, route.venue)
+        if down is not None:
+            return [_request_denied(command, order, CxlRejResponseTo.CANCEL, down, now_ns)]
         events.append(
             ev.CancelRouted(
                 now_ns,
@@ -239,11 +239,11 @@ def _requested(
         return None, Denial("unknown_order", UNKNOWN_ORDER, f"no order with ClOrdID {command.orig_cl_ord_id}")
     if command.symbol != order.symbol or command.side != order.side:
         return order, Denial("order_mismatch", OTHER, "Symbol or Side is not that of the order")
-    if order.working in (OrdStatus.CANCELED, OrdStatus.REJECTED, OrdStatus.EXPIRED, OrdStatus.DONE_FOR_DAY):
+    if order.working in ENDED:
         return order, Denial("too_late", TOO_LATE, "the order has ended")
     if response_to == CxlRejResponseTo.CANCEL and order.ended:
         return order, Denial("too_late", TOO_LATE, "the order is filled")
-    if any(r.response_to == CxlRejResponseTo.CANCEL for r in order.requests):
+    if order.requests and any(r.response_to == CxlRejResponseTo.CANCEL for r in order.requests):
         return order, Denial("already_pending", ALREADY_PENDING, "a cancel of the order is pending")
     if command.orig_cl_ord_id != order.cl_ord_id and order.request(command.orig_cl_ord_id) is None:
         return order, Denial(
@@ -344,7 +344,9 @@ def _reported_trade(
     if route.working == OrdStatus.REJECTED:
         events.append(_questioned(now_ns, order.order_id, command, "execution_after_reject"))
     # An unanswered increase may have been filled already: the largest quantity asked for counts.
-    asked = max([route.order_qty, *(r.order_qty for r in route.requests)])
+    asked = route.order_qty
+    for request in route.requests:
+        asked = max(asked, request.order_qty)
     if route.cum_qty + command.last_qty > asked:
         events.append(_questioned(now_ns, order.order_id, command, "overfill"))
     return events
@@ -575,17 +577,15 @@ def _venue_refusal(state: State, command: cmd.VenueRefusal, now_ns: int) -> Even
 
 def _last_alive(order: Order, route: Route) -> bool:
     """Whether the order ends with this route."""
-    return not order_ended(order) and all(r.ended for r in order.routes if r is not route)
+    if order_ended(order):
+        return False
+    routes = order.routes
+    return len(routes) == 1 or all(r.ended for r in routes if r is not route)
 
 
 def order_ended(order: Order) -> bool:
     """Whether the order itself has been ended by an event: a full fill may still be followed by an answer."""
-    return order.working in (
-        OrdStatus.CANCELED,
-        OrdStatus.REJECTED,
-        OrdStatus.EXPIRED,
-        OrdStatus.DONE_FOR_DAY,
-    )
+    return order.working in ENDED
 
 
 def _questioned(now_ns: int, order_id: int, command: Any, reason: str) -> ev.ReportQuestioned:

@@ -12,7 +12,8 @@ again nor named as OrigClOrdID.
 A `Route` is one child of an order at one venue, with ids, quantities and requests of its own. Fills of routes
 are fills of the order; everything else about a route reaches the order only through an event that says so.
 
-Structs are mutable and belong to `state.State`: only `apply` changes them.
+Structs are mutable and belong to `state.State`: only `apply` changes them. None refers back to what holds it,
+so the garbage collector need not look at them.
 """
 
 from typing import Final
@@ -25,7 +26,7 @@ ENDED: Final = frozenset((OrdStatus.DONE_FOR_DAY, OrdStatus.CANCELED, OrdStatus.
 """Values of `working` from which an order executes no more. A full fill is not among them: it is derived."""
 
 
-class Version(Struct):
+class Version(Struct, gc=False):
     """What the order was from one accepted request on."""
 
     cl_ord_id: str
@@ -35,7 +36,7 @@ class Version(Struct):
     at_ns: int
 
 
-class Request(Struct):
+class Request(Struct, gc=False):
     """An unanswered cancel or replace of the client."""
 
     response_to: str  # CxlRejResponseTo(434): 1 cancel, 2 replace
@@ -46,7 +47,7 @@ class Request(Struct):
     hold_px: Px
 
 
-class RouteRequest(Struct):
+class RouteRequest(Struct, gc=False):
     """An unanswered cancel or replace of a route, ours to the venue."""
 
     response_to: str
@@ -56,7 +57,7 @@ class RouteRequest(Struct):
     price: Px
 
 
-class Route(Struct):
+class Route(Struct, gc=False):
     """One child of an order at one venue."""
 
     route_id: int
@@ -89,10 +90,13 @@ class Route(Struct):
 
     def request(self, cl_ord_id: str) -> RouteRequest | None:
         """The unanswered request with that ClOrdID of ours."""
-        return next((r for r in self.requests if r.cl_ord_id == cl_ord_id), None)
+        for request in self.requests:
+            if request.cl_ord_id == cl_ord_id:
+                return request
+        return None
 
 
-class Order(Struct):
+class Order(Struct, gc=False):
     """A client's order over its whole life."""
 
     order_id: int
@@ -141,7 +145,10 @@ class Order(Struct):
 
     def request(self, cl_ord_id: str) -> Request | None:
         """The unanswered request with that ClOrdID."""
-        return next((r for r in self.requests if r.cl_ord_id == cl_ord_id), None)
+        for request in self.requests:
+            if request.cl_ord_id == cl_ord_id:
+                return request
+        return None
 
     def route(self, route_id: int) -> Route:
         """The route with that id. Routes are numbered from 1 in the order they were made."""

@@ -5,19 +5,26 @@ order, so that time priority is the order of insertion. Bids are keyed by the ne
 best level is the first. The engine keeps one such book per symbol of the orders it works; the paper venue and
 the broker simulator match on it (`matching.py`).
 
-Invariants, stated by `check()`: no level is empty, every entry is found by its id, quantities are positive.
-Costs are per operation: O(log levels) to open or close a level, O(1) within one. An unmoved resting order
+A level that its last order has left stays, empty: prices come again, and opening a level costs ten times what
+joining one does. Empty levels go when they would be the best, or when they outnumber the orders.
+
+Invariants, stated by `check()`: every entry is found by its id, quantities are positive, empty levels are
+counted. Costs are per operation: O(log levels) to open a level, O(1) within one. An unmoved resting order
 keeps its time; a larger quantity or another price loses it.
 """
 
 from collections import OrderedDict
 from collections.abc import Iterator
 from itertools import islice
+from typing import Final
 
 from msgspec import Struct
 from sortedcontainers import SortedDict
 
 from oms.core.types import Side
+
+_SPARE_LEVELS: Final = 64
+"""How many empty levels a book may keep whatever the number of its orders."""
 
 
 class Resting(Struct, gc=False):
@@ -41,12 +48,13 @@ class PriceBook:
     [(101, 7), (100, 5)]
     """
 
-    __slots__ = ("_asks", "_bids", "_by_id")
+    __slots__ = ("_asks", "_bids", "_by_id", "_empty")
 
     def __init__(self) -> None:
         self._bids: SortedDict = SortedDict()
         self._asks: SortedDict = SortedDict()
         self._by_id: dict[int | str, Resting] = {}
+        self._empty = 0  # levels without an order
 
     def __len__(self) -> int:
         return len(self._by_id)
@@ -63,10 +71,11 @@ class PriceBook:
 
         Raises ValueError if the id rests already or the quantity is not positive.
         """
-        if resting.id in self._by_id:
-            raise ValueError(f"{resting.id} rests already")
+        id = resting.id
+        if id in self._by_id:
+            raise ValueError(f"{id} rests already")
         if resting.qty <= 0:
-            raise ValueError(f"{resting.id}: a resting quantity must be positive, not {resting.qty}")
+            raise ValueError(f"{id}: a resting quantity must be positive, not {resting.qty}")
         if resting.side == Side.BUY:
             levels, key = self._bids, -resting.price
         else:
@@ -74,24 +83,24 @@ class PriceBook:
         level = levels.get(key)
         if level is None:
             # Not a plain dict: finding the first of many after removals would walk over what was removed.
-            levels[key] = OrderedDict({resting.id: resting})
+            levels[key] = OrderedDict({id: resting})
         else:
-            level[resting.id] = resting
-        self._by_id[resting.id] = resting
+            if not level:
+                self._empty -= 1
+            level[id] = resting
+        self._by_id[id] = resting
 
     def remove(self, id: int | str) -> Resting | None:
         """Take an order out. Returns it, or None if it does not rest."""
         resting = self._by_id.pop(id, None)
         if resting is None:
             return None
-        if resting.side == Side.BUY:
-            levels, key = self._bids, -resting.price
-        else:
-            levels, key = self._asks, resting.price
-        level = levels[key]
+        level = self._bids[-resting.price] if resting.side == Side.BUY else self._asks[resting.price]
         del level[id]
         if not level:
-            del levels[key]
+            self._empty += 1
+            if self._empty > _SPARE_LEVELS and self._empty > len(self._by_id):
+                self._drop_empty()
         return resting
 
     def amend(self, id: int | str, price: int, qty: int) -> None:
@@ -120,10 +129,13 @@ class PriceBook:
     def best(self, side: str) -> Resting | None:
         """The first order of the best level."""
         levels = self._bids if side == Side.BUY else self._asks
-        if not levels:
-            return None
-        first: Resting = next(iter(levels.peekitem(0)[1].values()))
-        return first
+        while levels:
+            key = next(iter(levels))
+            for resting in levels[key].values():
+                return resting  # type: ignore[no-any-return]
+            del levels[key]
+            self._empty -= 1
+        return None
 
     def orders(self, side: str) -> Iterator[Resting]:
         """All orders of a side, in priority. The book must not change meanwhile."""
@@ -134,17 +146,18 @@ class PriceBook:
         """The best levels as (price, total quantity)."""
         book = self._bids if side == Side.BUY else self._asks
         sign = -1 if side == Side.BUY else 1
+        held = ((key, level) for key, level in book.items() if level)
         return [
             (sign * key, sum(resting.qty for resting in level.values()))
-            for key, level in islice(book.items(), levels)
+            for key, level in islice(held, levels)
         ]
 
     def check(self) -> None:
         """State the invariants. Raises AssertionError."""
-        seen = 0
+        seen = empty = 0
         for side, levels, sign in ((Side.BUY, self._bids, -1), (Side.SELL, self._asks, 1)):
             for key, level in levels.items():
-                assert level, f"empty level {key}"
+                empty += not level
                 for id, resting in level.items():
                     assert (resting.id, resting.side) == (id, side), resting
                     assert resting.price == sign * key, resting
@@ -152,3 +165,10 @@ class PriceBook:
                     assert self._by_id[id] is resting, resting
                     seen += 1
         assert seen == len(self._by_id)
+        assert empty == self._empty
+
+    def _drop_empty(self) -> None:
+        for levels in (self._bids, self._asks):
+            for key in [key for key, level in levels.items() if not level]:
+                del levels[key]
+        self._empty = 0

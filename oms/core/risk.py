@@ -51,12 +51,13 @@ def required_hold(order: Order, price_unit: int) -> tuple[int, int]:
     qty = version.order_qty - cum_qty
     if qty < 0:
         qty = 0
-    held = money(version.hold_px, qty, price_unit)
-    for request in order.requests:
-        if request.response_to == CxlRejResponseTo.REPLACE:
-            asked = max(request.order_qty - cum_qty, 0)
-            qty = max(qty, asked)
-            held = max(held, money(request.hold_px, asked, price_unit))
+    held = version.hold_px * qty if price_unit == SCALE else money(version.hold_px, qty, price_unit)
+    if order.requests:
+        for request in order.requests:
+            if request.response_to == CxlRejResponseTo.REPLACE:
+                asked = max(request.order_qty - cum_qty, 0)
+                qty = max(qty, asked)
+                held = max(held, money(request.hold_px, asked, price_unit))
     return qty, held
 
 
@@ -64,14 +65,17 @@ def rehold(risk: AccountRisk, order: Order, currency: str, price_unit: int) -> N
     """Move the counters to what the order must hold now."""
     qty, held = required_hold(order, price_unit)
     if order.side == Side.BUY:
-        if held != order.held_money:
-            risk.held[currency] = risk.held.get(currency, 0) + held - order.held_money
+        more = held - order.held_money
+        if more:
+            risk.held[currency] = risk.held.get(currency, 0) + more
             order.held_money = held
         open_qty = risk.open_buy
     else:
         open_qty = risk.open_sell
-    if qty != order.held_qty:
-        open_qty[order.symbol] = open_qty.get(order.symbol, 0) + qty - order.held_qty
+    more = qty - order.held_qty
+    if more:
+        symbol = order.symbol
+        open_qty[symbol] = open_qty.get(symbol, 0) + more
         order.held_qty = qty
 
 

@@ -11,16 +11,16 @@ from oms.core.state import State
 
 def choose_venue(state: State, instrument: ev.InstrumentDefined) -> str:
     """The name of the venue that instrument's orders go to."""
-    assert state.firm is not None
-    for market, venue in state.firm.market_venues:
-        if market == instrument.market:
-            return venue
-    return state.firm.default_venue
+    venue = state.venue_of.get(instrument.market)
+    if venue is None:
+        assert state.firm is not None
+        return state.firm.default_venue
+    return venue
 
 
 def venue_down(state: State, venue: str) -> Denial | None:
     """The venue is logged on and no person has halted it."""
-    halt = state.halts.get(("venue", venue))
+    halt = state.halts.get(("venue", venue)) if state.halts else None
     if halt is not None:
         return Denial("trading_halted", 99, f"halted by {halt[0]} (venue {venue}): {halt[1]}")
     if venue not in state.sessions_up:

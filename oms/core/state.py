@@ -5,8 +5,8 @@ configuration, draws no random number, and never refuses: an event has happened.
 first record, or from a snapshot on, gives the same state to the last bit; `digest()` is a hash over all of it
 and shows so.
 
-What is kept twice (the index of routes, the books of open orders) is derived: a snapshot leaves it out and
-`load` builds it again.
+What is kept twice (the index of routes, the books of open orders, limits as look-ups) is derived: a snapshot
+leaves it out and `load` builds it again.
 """
 
 import hashlib
@@ -51,6 +51,7 @@ class State:
     __slots__ = (
         "accounts",
         "books",
+        "buying_power",
         "cl_ord_ids",
         "counts",
         "epoch",
@@ -61,11 +62,13 @@ class State:
         "instruments",
         "next_order_id",
         "next_place",
+        "order_notional",
         "orders",
         "reference_px",
         "risk",
         "routes",
         "sessions_up",
+        "venue_of",
     )
 
     def __init__(self) -> None:
@@ -90,6 +93,11 @@ class State:
         self.halts: dict[Key, tuple[str, str]] = {}
         # How often each kind of order event happened: the desk's numbers of the day.
         self.counts: dict[str, int] = {}
+        # Limits as the controls look them up, in units of 1e-16: account -> currency, and currency.
+        self.buying_power: dict[str, dict[str, int]] = {}
+        self.order_notional: dict[str, int] = {}
+        # Market -> venue, where it differs from the default.
+        self.venue_of: dict[str, str] = {}
 
     # -- reading ---------------------------------------------------------------------------------------------
 
@@ -146,8 +154,10 @@ class State:
         state.next_order_id = snapshot.next_order_id
         state.next_place = snapshot.next_place
         state.instruments = {i.symbol: i for i in snapshot.instruments}
-        state.accounts = {a.account: a for a in snapshot.accounts}
-        state.firm = snapshot.firm
+        for account in snapshot.accounts:
+            _account_defined(state, account)
+        if snapshot.firm is not None:
+            _firm_defined(state, snapshot.firm)
         state.groups = {g.account: g for g in snapshot.groups}
         state.orders = {o.order_id: o for o in snapshot.orders}
         state.cl_ord_ids = {(s, c): o for s, c, o in snapshot.cl_ord_ids}
@@ -222,11 +232,14 @@ def _instrument_defined(state: State, event: ev.InstrumentDefined) -> None:
 
 def _account_defined(state: State, event: ev.AccountDefined) -> None:
     state.accounts[event.account] = event
+    state.buying_power[event.account] = {currency: most * SCALE for currency, most in event.buying_power}
     state.risk.setdefault(event.account, AccountRisk())
 
 
 def _firm_defined(state: State, event: ev.FirmDefined) -> None:
     state.firm = event
+    state.order_notional = {currency: most * SCALE for currency, most in event.max_order_notional}
+    state.venue_of = dict(event.market_venues)
 
 
 def _allocation_group_defined(state: State, event: ev.AllocationGroupDefined) -> None:
@@ -254,24 +267,28 @@ def _trading_resumed(state: State, event: ev.TradingResumed) -> None:
 
 
 def _order_received(state: State, event: ev.OrderReceived) -> None:
+    order_id, symbol, price, side = event.order_id, event.symbol, event.price, event.side
+    place = state.next_place
+    state.next_place = place + 1
     order = Order(
-        order_id=event.order_id,
-        session_id=event.session_id,
-        account=event.account,
-        symbol=event.symbol,
-        side=event.side,
-        ord_type=event.ord_type,
-        time_in_force=event.time_in_force,
-        received_ns=event.at_ns,
-        place=state._take_place(),
-        versions=[Version(event.cl_ord_id, event.order_qty, event.price, event.hold_px, event.at_ns)],
+        order_id,
+        event.session_id,
+        event.account,
+        symbol,
+        side,
+        event.ord_type,
+        event.time_in_force,
+        event.at_ns,
+        place,
+        [Version(event.cl_ord_id, event.order_qty, price, event.hold_px, event.at_ns)],
     )
-    state.orders[event.order_id] = order
-    state.cl_ord_ids[event.session_id, event.cl_ord_id] = event.order_id
-    state.next_order_id = event.order_id + 1
-    state._rehold(order)
-    if event.price:
-        state._book(event.symbol).add(Resting(event.order_id, event.side, event.price, event.order_qty))
+    state.orders[order_id] = order
+    state.cl_ord_ids[event.session_id, event.cl_ord_id] = order_id
+    state.next_order_id = order_id + 1
+    instrument = state.instruments[symbol]
+    rehold(state.risk[event.account], order, instrument.currency, instrument.price_unit)
+    if price:
+        state._book(symbol).add(Resting(order_id, side, price, event.order_qty))
     state._count("orders")
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from oms.core.controls import CONTROLS, Ask, check, hold_px, tick_at
+from oms.core.controls import CONTROLS, Ask, check, market_hold_px, tick_at
 from oms.core.state import State
 from oms.core.types import OrdType, Px, Qty, Side, TimeInForce
 from tests.core.desk import (
@@ -315,22 +315,23 @@ def test_the_tick_at_a_price(ticks: Any, price: str, tick: str) -> None:
 
 
 HELD_AT = (
-    # type            side   price    held at
-    (OrdType.LIMIT,   BUY,   "10",    "10"),
-    (OrdType.LIMIT,   SELL,  "10",    "10"),
-    (OrdType.MARKET,  BUY,   "0",     "99"),
-    (OrdType.MARKET,  SELL,  "0",     "99"),
+    # px (market: "")  side   held at
+    ("91",             BUY,   "91"),
+    ("89",             SELL,  "89"),
+    ("",               BUY,   "99"),
+    ("",               SELL,  "99"),
 )  # fmt: skip
 
 
-@pytest.mark.parametrize(("ord_type", "side", "price", "held"), HELD_AT)
-def test_the_price_an_order_is_held_at(desk: Desk, ord_type: str, side: str, price: str, held: str) -> None:
-    assert hold_px(desk.state, ord_type, side, "IBM", Px(scaled(price))) == scaled(held)
+@pytest.mark.parametrize(("price", "side", "held"), HELD_AT)
+def test_the_price_an_order_is_held_at(desk: Desk, price: str, side: str, held: str) -> None:
+    desk.new("H", "1", price, side=side)
+    assert desk.state.orders[1].versions[0].hold_px == scaled(held)
 
 
 def test_the_collars_far_end_is_rounded_up(desk: Desk) -> None:
     desk.price("IBM", "0.00000001")
-    assert hold_px(desk.state, OrdType.MARKET, BUY, "IBM", Px(0)) == 2
+    assert market_hold_px(desk.state, "IBM") == 2
 
 
 def test_the_last_definition_of_an_account_holds() -> None:
