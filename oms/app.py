@@ -13,21 +13,26 @@ import os
 import signal
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import uvloop
 
 from oms import __version__, reference
 from oms.config import Config, ConfigError, address, relative_to
+from oms.core import commands as cmd
 from oms.core import events as ev
 from oms.fix.application import Application
-from oms.fix.door import Door, Watch, descriptor_with_peer, free_port
-from oms.fix.sessions import Section, Sessions, SettingsError, read_settings, session_key
+from oms.fix.dialect import FIX42, VENUE_42, WRITERS
+from oms.fix.door import NOBODY, Door, Watch, descriptor_with_peer, free_port
+from oms.fix.sessions import Section, Sessions, SettingsError, read_settings, session_key, version_of
 from oms.journal.writer import JournalWriter
 from oms.kernel import Kernel
 from oms.loop import TurnLoop
 from oms.operator import OperatorSocket
+from oms.paper import DEFINITION as PAPER_DEFINITION
 from oms.paper import NAME as PAPER
 from oms.paper import PaperVenue
 from oms.recovery import recover_directory, sent_messages, take_snapshot
@@ -35,6 +40,7 @@ from oms.recovery import recover_directory, sent_messages, take_snapshot
 log = logging.getLogger("oms")
 
 _LOGOUT_S = 2.0
+_DAY_NS = 86_400_000_000_000
 
 
 class Engine:
@@ -44,14 +50,14 @@ class Engine:
         self.config = config
         self.clients, self.venues = _sessions_of(config)
         host, port = address(Path(config.path), "listen", config.fix.listen)
-        defined = reference.definitions(config, time.time_ns())
+        defined = [*reference.definitions(config, time.time_ns()), PAPER_DEFINITION]
+        defined += [
+            msgspec.structs.replace(VENUE_42, venue=s["TargetCompID"])
+            for s in self.venues
+            if version_of(s) == FIX42 and s["TargetCompID"] not in config.capability
+        ]
         venue_names = [section["TargetCompID"] for section in self.venues]
-        for name in {config.engine.venue, *config.venues.values()}:
-            if name not in (PAPER, *venue_names):
-                raise ConfigError(
-                    f"{config.path}: orders are to go to venue {name!r},"
-                    " which is neither 'paper' nor a session of [fix] venues"
-                )
+        _check_names(config, [section["TargetCompID"] for section in self.clients], venue_names)
         self.directory = Path(config.files.journal)
         self.journal = JournalWriter.open(
             self.directory, segment_bytes=config.files.segment_mib << 20, durability=config.engine.durability
@@ -64,12 +70,16 @@ class Engine:
 
     def _start(self, defined: list[ev.Event], venue_names: list[str], host: str, port: int) -> None:
         names = [*venue_names, PAPER]
-        timed = recover_directory(self.directory, names, [PAPER], self.journal.next_seq - 1)
+        speakers = {s["TargetCompID"]: version_of(s) for s in (*self.clients, *self.venues)}
+        writers = {name: WRITERS[version] for name, version in speakers.items() if version in WRITERS}
+        timed = recover_directory(self.directory, names, [PAPER], self.journal.next_seq - 1, writers)
         found = timed.recovered
         for event in found.missing:
             self.journal.append(ev.encode(event))
         self.recovery = timed
-        self.kernel = kernel = Kernel(found.state, found.ledger, self.journal, names, found.outbox)
+        self.kernel = kernel = Kernel(
+            found.state, found.ledger, self.journal, names, found.outbox, writers=writers
+        )
         kernel.record(ev.EngineStarted(time.time_ns(), __version__, os.getpid(), self.journal.epoch))
         for event in reference.changes(kernel.state, defined):
             kernel.record(event)
@@ -100,14 +110,20 @@ class Engine:
             lambda command: kernel.on_command(command, PAPER),
             f"{self.journal.epoch}.{self.journal.next_seq}",
         )
-        kernel.local[PAPER] = self.paper.deliver
+        kernel.local[PAPER] = self.paper
         if PAPER in {self.config.engine.venue, *self.config.venues.values()}:
             kernel.record(ev.SessionLoggedOn(time.time_ns(), PAPER))
             self.paper.publish_prices()
         self.paper.restore()
+        kernel.take_queued()
         self._snapshot_seq = timed.from_snapshot
+        self._day_ends_at_s = _seconds_of_day(self.config.engine.end_of_day)
+        self._prepared_seq = 0
+        self._spins = self.config.engine.spin_ms > 0
+        self._turns = 0
         self._seen = 0
         kernel.flush(self.sessions.send)
+        self.application.flush = partial(kernel.flush, self.sessions.send)
         # What was recovered stays: no collection needs to walk it, and the hot path makes few cycles.
         gc.collect()
         gc.freeze()
@@ -126,7 +142,9 @@ class Engine:
 
         True if there was work. Raises what broke an invariant.
         """
-        ready = self.watch.drain()
+        self._turns += 1
+        # Who knocks at the door can wait for a few of the turns of a loop that does not sleep.
+        ready = NOBODY if self._spins and self._turns & 7 else self.watch.drain()
         busy = False
         # An accept that finds nobody costs as much as reading an order: only where somebody knocks or waits.
         if self.door is not None and self.door.wants(ready):
@@ -147,7 +165,9 @@ class Engine:
 
     def idle(self) -> None:
         """What can wait for a turn without work: the next segment, a snapshot."""
-        self.journal.prepare_next()
+        if self.journal.next_seq != self._prepared_seq and not self.journal.prepare_next():
+            # Nothing left to prepare until more is written.
+            self._prepared_seq = self.journal.next_seq
         if self.journal.next_seq - 1 - self._snapshot_seq >= self.config.engine.snapshot_every:
             self.snapshot()
 
@@ -162,6 +182,11 @@ class Engine:
     def tick(self) -> None:
         """Once a second."""
         self.sessions.tick()
+        if self._day_ends_at_s is not None:
+            now_ns = time.time_ns()
+            ends_ns = now_ns - now_ns % _DAY_NS + self._day_ends_at_s * 1_000_000_000
+            if now_ns >= ends_ns > self.kernel.state.day_ended_ns:
+                self.kernel.on_command(cmd.EndDay("calendar"), "timer")
 
     def status(self, digest: bool = False) -> dict[str, Any]:
         """How the engine is, for operators. The digest, over all of the state, stops the loop meanwhile."""
@@ -251,6 +276,30 @@ def _sessions_of(config: Config) -> tuple[list[Section], list[Section]]:
                 " needs SocketConnectHost and SocketConnectPort"
             )
     return clients, venues
+
+
+def _seconds_of_day(text: str) -> int | None:
+    """HH:MM as seconds; None for empty."""
+    if not text:
+        return None
+    hours, minutes = text.split(":")
+    return int(hours) * 3600 + int(minutes) * 60
+
+
+def _check_names(config: Config, clients: list[str], venues: list[str]) -> None:
+    """What names a session names one that there is. Raises ConfigError."""
+    for name in {config.engine.venue, *config.venues.values()}:
+        if name not in (PAPER, *venues):
+            raise ConfigError(
+                f"{config.path}: orders are to go to venue {name!r},"
+                " which is neither 'paper' nor a session of [fix] venues"
+            )
+    for name in config.profile:
+        if name not in clients:
+            raise ConfigError(f"{config.path}: [profile.{name}]: no session of [fix] clients is named so")
+    for name in config.capability:
+        if name not in venues:
+            raise ConfigError(f"{config.path}: [capability.{name}]: no session of [fix] venues is named so")
 
 
 def _peer(section: Section) -> tuple[str, int]:

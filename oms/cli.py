@@ -38,7 +38,7 @@ app.add_typer(journal_app, name="journal")
 
 out = Console(highlight=False)
 
-DISAGREES, BAD_CONFIG, BAD_JOURNAL, SYSTEM = 1, 3, 4, 5
+DISAGREES, USAGE, BAD_CONFIG, BAD_JOURNAL, SYSTEM = 1, 2, 3, 4, 5
 
 DEFAULT_CONFIG = Path("config/demo.toml")
 
@@ -71,7 +71,7 @@ def _unusable_journal() -> tuple[type[Exception], ...]:
     """What says that a journal, or the books made from it, cannot be used."""
     from oms.history import NoJournal
     from oms.journal.errors import JournalError
-    from oms.kernel import DecisionDiffers
+    from oms.replay import DecisionDiffers
 
     found: tuple[type[Exception], ...] = (JournalError, NoJournal, DecisionDiffers)
     with contextlib.suppress(ImportError):  # the post-trade packages are an extra
@@ -354,6 +354,39 @@ def _print_story(lines: list[Any]) -> None:
     out.print(table)
 
 
+@app.command("replay")
+def replay_until(
+    config: ConfigOption = DEFAULT_CONFIG,
+    journal: JournalOption = None,
+    until: Annotated[int | None, typer.Option("--until", help="The last record; none for all.")] = None,
+    name: Annotated[str, typer.Option("--order", help="Only this order: its number.")] = "",
+    as_json: JsonOption = False,
+) -> None:
+    """The state as it was just after a record: orders then open, or one order, and what each account held."""
+    from oms.history import brief, order_row, replay, risk_rows
+
+    state, seq = replay(_journal_of(config, journal), until)
+    if until is not None and seq < until:
+        _fail(f"the journal ends with record {seq}", DISAGREES)
+    wanted = [o for o in state.orders.values() if str(o.order_id) == name] if name else state.open_orders()
+    rows = [order_row(state, order) for order in wanted]
+    found = {
+        "seq": seq,
+        "digest": state.digest(),
+        "orders": len(state.orders),
+        "counts": state.counts,
+        "sessions_up": sorted(state.sessions_up),
+        "risk": risk_rows(state),
+    }
+    if as_json:
+        _print_json({**found, "shown": rows})
+        return
+    for key in ("seq", "digest", "orders", "sessions_up"):
+        out.print(f"{key:>12}  {found[key]}")
+    _print_rows("order" if name else "open orders", [brief(row) for row in rows])
+    _print_rows("risk counters", risk_rows(state))
+
+
 @journal_app.command()
 def verify(
     config: ConfigOption = DEFAULT_CONFIG,
@@ -493,6 +526,30 @@ def resume(
     out.print(f"resumed: {scope} {value}".rstrip())
 
 
+@app.command("end-day")
+def end_day(who: Who, config: ConfigOption = DEFAULT_CONFIG) -> None:
+    """End the trading day: day orders expire, day quantities start from 0."""
+    _ask(config, {"do": "next_day", "who": who})
+    out.print("the day has ended")
+
+
+@app.command()
+def phone(
+    who: Who,
+    session: Annotated[str, typer.Option(help="The client's session: it gets the reports.")],
+    account: Annotated[str, typer.Option(help="The client's account.")],
+    symbol: Annotated[str, typer.Option(help="Symbol(55).")],
+    side: Annotated[str, typer.Option(help="buy or sell.")],
+    qty: Annotated[str, typer.Option(help="Quantity.")],
+    price: Annotated[str, typer.Option(help="Limit price; empty for a market order.")] = "",
+    config: ConfigOption = DEFAULT_CONFIG,
+) -> None:
+    """Enter an order that a client gave by phone. Its reports carry no ClOrdID."""
+    words = {"session": session, "account": account, "symbol": symbol, "side": side, "qty": qty}
+    _ask(config, {"do": "phone", **words, "price": price, "who": who})
+    out.print(f"entered: {side} {qty} {symbol}" + (f" at {price}" if price else ""))
+
+
 def _ask(config: Path, question: dict[str, Any]) -> dict[str, Any]:
     from oms.operator import ask
 
@@ -504,6 +561,96 @@ def _ask(config: Path, question: dict[str, Any]) -> dict[str, Any]:
     if not answer.pop("ok"):
         _fail(answer["error"], 2)
     return answer
+
+
+@app.command()
+def conformance(
+    config: Annotated[
+        Path,
+        typer.Argument(help="A configuration of ours (.toml), or another OMS: see sessions/conformance.cfg."),
+    ] = Path("config/conformance.toml"),
+    only: Annotated[
+        list[str] | None, typer.Option(help="Only this scenario or run; may be repeated.", show_default=False)
+    ] = None,
+    family: Annotated[
+        list[str] | None, typer.Option(help="Only fix44, fix42 or more.", show_default=False)
+    ] = None,
+    session: Annotated[
+        list[str] | None, typer.Option(help="Only this client session or venue.", show_default=False)
+    ] = None,
+    start: Annotated[bool, typer.Option("--start", help="Start an engine of that configuration.")] = False,
+    operator: Annotated[
+        Path | None, typer.Option(help="The operators' socket of the OMS, instead of the configuration's.")
+    ] = None,
+    timeout: Annotated[float, typer.Option(help="Seconds to wait for a message that must come.")] = 2.0,
+    grace: Annotated[
+        float, typer.Option(help="Seconds to wait for one that must not, after all else has been answered.")
+    ] = 0.005,
+    as_json: JsonOption = False,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", "-v", help="Show what was expected and what came.")
+    ] = False,
+) -> None:
+    """Play the FIX order state matrices against a running OMS: the kit is its clients and its venue."""
+    from oms.conformance import kit, settings, show
+
+    for name in family or ():
+        if name not in kit.FAMILIES:
+            _fail(f"--family {name}: it is one of {', '.join(kit.FAMILIES)}", USAGE)
+    try:
+        chosen = kit.cases(family or kit.FAMILIES, only or ())
+    except LookupError as error:
+        _fail(f"--only {error.args[0]}: there is no such scenario or run", USAGE)
+    if start and config.suffix == ".cfg":
+        _fail("--start needs a configuration of ours, a .toml file", USAGE)
+    began = time.monotonic()
+    try:
+        results = _conformance_results(config, chosen, start, session or [], operator, timeout, grace)
+    except settings.SettingsError as error:
+        _fail(str(error), BAD_CONFIG)
+    if as_json:
+        _print_json(show.as_data(results))
+    else:
+        show.show(out, results, time.monotonic() - began, verbose)
+    if not show.good(results):
+        raise typer.Exit(DISAGREES)
+
+
+def _conformance_results(
+    config: Path,
+    chosen: list[Any],
+    start: bool,
+    only: list[str],
+    operator: Path | None,
+    timeout: float,
+    grace: float,
+) -> list[Any]:
+    """Every run's result, with a progress bar for who is there to see it."""
+    from rich.progress import MofNCompleteColumn, Progress
+
+    from oms.conformance import ours, settings
+    from oms.conformance.kit import Kit
+    from oms.conformance.sockets import Absent, Sockets
+    from oms.operator import ask
+
+    with contextlib.ExitStack() as stack:
+        try:
+            directory = stack.enter_context(ours.Engine(config)).directory if start else Path()
+            target = settings.read(config) if config.suffix == ".cfg" else ours.target_of(config, directory)
+            sockets = stack.enter_context(Sockets(target.only(only), timeout_s=timeout, grace_s=grace))
+            sockets.connect()
+        except Absent as error:
+            _fail(str(error), SYSTEM)
+        except LookupError as error:
+            _fail(f"--session {error.args[0]}: there is no such session in {config}", USAGE)
+        desk = operator or target.operator
+        kit = Kit(sockets, (lambda question: ask(desk, question)) if desk is not None else None)
+        screen = Console(stderr=True)
+        columns = (*Progress.get_default_columns(), MofNCompleteColumn())
+        bar = stack.enter_context(
+            Progress(*columns, console=screen, transient=True, disable=not screen.is_terminal)
+        )
+        return list(bar.track(kit.play(chosen), total=len(chosen), description="playing"))
 
 
 @app.command()

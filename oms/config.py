@@ -12,6 +12,8 @@ from typing import Any, Literal, TypeVar
 import msgspec
 from msgspec import Struct, field
 
+from oms.core.types import Terms
+
 
 class ConfigError(Exception):
     """A configuration file is wrong. The message is complete: file, line, key, reason."""
@@ -28,6 +30,7 @@ class EngineTable(Strict, frozen=True):
     durability: Literal["process", "machine"] = "process"
     spin_ms: float = 0.0  # how long to spin without work before sleeping
     snapshot_every: int = 200_000  # records between snapshots, taken when idle
+    end_of_day: str = ""  # HH:MM, UTC: when day orders expire; empty leaves it to a person
 
 
 class FilesTable(Strict, frozen=True):
@@ -78,6 +81,22 @@ class PostTable(Strict, frozen=True):
     broker: str = "SIM"
 
 
+class ProfileTable(Strict, frozen=True):
+    """[profile.SESSION]: how a client wants to be talked to."""
+
+    pending_reports: bool = True  # ExecutionReports that say pending cancel and pending replace
+    poss_resend: Literal["status", "ignore"] = "status"  # the answer to a repetition that says it is one
+    second_request: Literal["pass", "queue", "refuse"] = "pass"  # a replace while a request is unanswered
+
+
+class CapabilityTable(Strict, frozen=True):
+    """[capability.VENUE]: what a venue can do. Without it, a venue is taken to do everything."""
+
+    ord_types: tuple[str, ...]  # OrdType(40)
+    times_in_force: tuple[str, ...]  # TimeInForce(59)
+    terms: tuple[str, ...] = ()  # stop_px, exec_inst, min_qty, ...: see core/types.py
+
+
 class Config(Strict, frozen=True):
     """One configuration file."""
 
@@ -87,6 +106,8 @@ class Config(Strict, frozen=True):
     risk: RiskTable = field(default_factory=RiskTable)
     reference: ReferenceTable = field(default_factory=ReferenceTable)
     venues: dict[str, str] = field(default_factory=dict)  # [venues]: MIC = "session name"
+    profile: dict[str, ProfileTable] = field(default_factory=dict)
+    capability: dict[str, CapabilityTable] = field(default_factory=dict)
     sim: SimTable = field(default_factory=SimTable)
     post: PostTable = field(default_factory=PostTable)
     path: str = ""  # of the file itself; filled in by load
@@ -107,6 +128,16 @@ def load(path: Path) -> Config:
     ):
         if value < least:
             raise ConfigError(f"{path}, line {_line_of(path, key)}: {key} must be at least {least}")
+    if config.engine.end_of_day and not re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d", config.engine.end_of_day):
+        raise ConfigError(f"{path}, line {_line_of(path, 'end_of_day')}: end_of_day is not HH:MM")
+    for venue, table in config.capability.items():
+        for name in table.terms:
+            if name not in Terms.__struct_fields__:
+                known = ", ".join(Terms.__struct_fields__)
+                raise ConfigError(
+                    f"{path}, line {_line_of(path, venue)}: capability.{venue}.terms: {name!r} is not one"
+                    f" of {known}"
+                )
     return msgspec.structs.replace(config, path=str(path))
 
 

@@ -6,6 +6,7 @@ version or request, our ClOrdID at a venue, or the ExecID(17) of any of its exec
 """
 
 import typing
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from msgspec import Struct
 from oms.core import events as ev
 from oms.core.order import Order, ord_status
 from oms.core.state import State
-from oms.core.types import Px, Qty, average_px, format_scaled
+from oms.core.types import Px, Qty, average_px, format_notional, format_scaled
 from oms.fix.wire import readable, utc_timestamp
 from oms.recovery import from_snapshot, records
 
@@ -26,8 +27,11 @@ STATUS_NAMES: dict[str, str] = {
     "3": "done for day",
     "4": "canceled",
     "6": "pending cancel",
+    "7": "stopped",
     "8": "rejected",
+    "9": "suspended",
     "A": "pending new",
+    "B": "calculated",
     "C": "expired",
     "E": "pending replace",
 }
@@ -44,13 +48,21 @@ def need_journal(directory: Path) -> None:
         raise NoJournal(f"{directory}: no journal here")
 
 
-def fold(directory: Path) -> State:
-    """The state as the journal has it now. Raises NoJournal."""
+def fold(directory: Path, until: int | None = None) -> State:
+    """The state as the journal has it now, or as it was just after record `until`. Raises NoJournal."""
+    return replay(directory, until)[0]
+
+
+def replay(directory: Path, until: int | None = None) -> tuple[State, int]:
+    """The state after record `until`, or the last; and the sequence of that record. Raises NoJournal."""
     need_journal(directory)
-    state, _, from_seq = from_snapshot(directory)
-    for _, record in records(directory, from_seq + 1):
+    state, _, last_seq = from_snapshot(directory, until)
+    for seq, record in records(directory, last_seq + 1):
+        if until is not None and seq > until:
+            break
         state.apply(ev.decode(record))
-    return state
+        last_seq = seq
+    return state, last_seq
 
 
 def order_row(state: State, order: Order) -> dict[str, Any]:
@@ -72,6 +84,20 @@ def order_row(state: State, order: Order) -> dict[str, Any]:
         "venues": [route.venue for route in order.routes],
         "reason": order.reason,
     }
+
+
+def risk_rows(state: State) -> list[dict[str, Any]]:
+    """What each account holds and has spent, by currency. Decimals are text: they are exact."""
+    return [
+        {
+            "account": account,
+            "currency": currency,
+            "held": format_notional(risk.held.get(currency, 0)),
+            "spent": format_notional(risk.spent.get(currency, 0)),
+        }
+        for account, risk in sorted(state.risk.items())
+        for currency in sorted(risk.held.keys() | risk.spent.keys())
+    ]
 
 
 BRIEF: tuple[str, ...] = (
@@ -148,6 +174,7 @@ def story(directory: Path, name: str) -> tuple[list[int], list[Line]]:
     lines: dict[int, list[Line]] = {}
     cause: Line | None = None
     causes: dict[int, int] = {}  # journal sequence of an event -> its order
+    executions: Counter[tuple[int, int]] = Counter()  # how many each route has had
     for seq, body in records(directory):
         event = ev.decode(body)
         if isinstance(event, ev.EngineStarted):
@@ -164,7 +191,12 @@ def story(directory: Path, name: str) -> tuple[list[int], list[Line]]:
                 of_order.append(cause)
             of_order.append(line(seq, event))
             causes[seq] = event.order_id
-            if _names(event, seq, epoch, name):
+            own = ""
+            if isinstance(event, ev.OrderFilled | ev.ExecutionBusted | ev.ExecutionCorrected):
+                executions[event.order_id, event.route_id] += 1
+                number = executions[event.order_id, event.route_id]
+                own = f"{epoch}-{event.order_id}-{event.route_id}-X{number}"
+            if name == own or _names(event, seq, epoch, name):
                 wanted.add(event.order_id)
     found = sorted(wanted)
     # A message may be journaled after a later event of the same order was decided: show the journal's order.

@@ -1,4 +1,4 @@
-"""The hot path: an input in, a decision journaled and applied, messages out. And the way back after a crash.
+"""The hot path: an input in, a decision journaled and applied, messages out.
 
 One input at a time: it is journaled, decided, its events are journaled and applied one by one, and what an
 event sends is written as text at once (it must show the order as it stood then) and put into the outbox.
@@ -8,24 +8,14 @@ commits the journal at the configured level, and only then hands the messages to
 The journal is the truth about sessions as well: `Ledger` is the fold of the records that carry sequence
 numbers.
 
-Recovery (`recover`) folds the journal again: no decide, no sends. Two things a crash can cut in half are
-completed:
-
-- *A decision.* If the last input is not followed by all of its events, it is decided again: `decide` is a
-  function of the state before it, the input and its time, so that the events that are there must be the first
-  of those that come out.
-- *A flush.* A message that was decided but has no `MessageOut` was never sent. It is written again, character
-  for character, and put into the outbox. A message that has one has a sequence number: the peer asks for it
-  if it did not arrive.
-
-To know the state as it was before the last input, events wait in `_Replay.pending` until a later record shows
-that their decision was complete and sent.
+The way back after a crash is `replay`.
 """
 
 import logging
 import time
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from types import MappingProxyType
 from typing import Final, Protocol
 
 import msgspec
@@ -36,8 +26,9 @@ from oms.core import events as ev
 from oms.core.engine import decide
 from oms.core.state import State
 from oms.fix import tags
-from oms.fix.decode import Malformed, from_client, from_venue
-from oms.fix.encode import render
+from oms.fix.decode import from_client, from_venue
+from oms.fix.dialect import Writer, canonical
+from oms.fix.encode import Outgoing, render
 from oms.fix.wire import fields
 
 log = logging.getLogger("oms.kernel")
@@ -45,7 +36,6 @@ log = logging.getLogger("oms.kernel")
 Clock = Callable[[], int]
 
 _command_json: Final = msgspec.json.Encoder().encode
-_read_command: Final = msgspec.json.Decoder(cmd.AnyCommand).decode
 
 
 class Journal(Protocol):
@@ -99,6 +89,10 @@ class Ledger:
             self.sessions[event.session_id] = Numbers(first_kept=seq)  # type: ignore[attr-defined]
 
 
+NO_WRITERS: Final[Mapping[str, Writer]] = MappingProxyType({})
+"""Every session speaks FIX 4.4."""
+
+
 class Pending(Struct, gc=False):
     """A message in the outbox."""
 
@@ -108,13 +102,34 @@ class Pending(Struct, gc=False):
     event: ev.Event
 
 
+class LocalVenue(Protocol):
+    """A venue inside this process. What it answers comes back through `Kernel.on_command`."""
+
+    def deliver(self, event: ev.Event) -> None:
+        """Take a route event, and answer what can be answered at once."""
+
+    def work(self) -> None:
+        """Go on with what was delivered; called once those answers are out."""
+
+
 class Kernel:
     """State, journal and outbox of one engine.
 
     One thread; every method returns with the state and the journal in step.
     """
 
-    __slots__ = ("_append", "_journal", "_recent", "clock", "ledger", "local", "outbox", "state", "venues")
+    __slots__ = (
+        "_append",
+        "_journal",
+        "_recent",
+        "clock",
+        "ledger",
+        "local",
+        "outbox",
+        "state",
+        "venues",
+        "writers",
+    )
 
     def __init__(
         self,
@@ -124,14 +139,16 @@ class Kernel:
         venues: Iterable[str],
         outbox: Iterable[Pending] = (),
         clock: Clock = time.time_ns,
+        writers: Mapping[str, Writer] = NO_WRITERS,
     ) -> None:
         self.state = state
+        self.writers = writers
         self.ledger = ledger
         self.venues = frozenset(venues)
         self.outbox: deque[Pending] = deque(outbox)
         self.clock = clock
-        # Venues inside this process take the event itself: name -> deliver(event).
-        self.local: dict[str, Callable[[ev.Event], None]] = {}
+        # Venues inside this process take the event itself.
+        self.local: dict[str, LocalVenue] = {}
         # What was sent to venues lately, since a session-level Reject names a message by its number only.
         self._recent: dict[str, deque[tuple[int, str]]] = {venue: deque(maxlen=4096) for venue in self.venues}
         self._journal = journal
@@ -151,6 +168,8 @@ class Kernel:
         command = read_message(session_id, text, self.venues)
         if command is not None:
             self._carry_out(command, now_ns)
+            if self.state.due:
+                self.take_queued()
         elif session_id in self.venues:
             self.refused(session_id, fields(text))
 
@@ -173,6 +192,13 @@ class Kernel:
         now_ns = self.clock()
         self._append(ev.encode(ev.CommandTaken(now_ns, source, _command_json(command).decode())))
         self._carry_out(command, now_ns)
+        if self.state.due:
+            self.take_queued()
+
+    def take_queued(self) -> None:
+        """Requests whose turn has come, because what was before them is answered."""
+        while self.state.due:
+            self.on_command(cmd.TakeQueued(next(iter(self.state.due))), "queue")
 
     def record(self, event: ev.Event) -> int:
         """Journal and apply a fact that nothing needs to be decided about. Returns its sequence."""
@@ -187,7 +213,11 @@ class Kernel:
         for event, body in decide_or_question(state, command, now_ns):
             seq = append(body)
             state.apply(event)
-            message = render(event, seq, state)
+            if type(event) is ev.OrderRouted and event.venue in self.local:
+                # It gets the event: nobody would read the text.
+                self.outbox.append(Pending(event.venue, "", seq, event))
+                continue
+            message = written(event, seq, state, self.writers)
             if message is not None:
                 self.outbox.append(Pending(message[0], message[1], seq, event))
 
@@ -197,10 +227,12 @@ class Kernel:
         """Number, commit and send what the turn decided. Returns how many messages went out.
 
         `send(session_id, text, msg_seq_num, at_ns)` hands a message to its session. Venues of this process
-        answer at once, and what they answer is decided, journaled and sent in the same call.
+        answer at once, and what they answer is decided, journaled and sent in the same call: first what they
+        say of an order's arrival, then, once that is out, what comes of it.
         """
         sent = 0
         outbox = self.outbox
+        delivered = False
         while True:
             batch: list[tuple[Pending, int, int]] = []
             now_ns = self.clock()
@@ -225,8 +257,13 @@ class Kernel:
                 if number:
                     send(pending.session_id, pending.text, number, at_ns)
                 else:
-                    self.local[pending.session_id](pending.event)
+                    self.local[pending.session_id].deliver(pending.event)
+                    delivered = True
             sent += len(batch)
+            if delivered and not outbox:
+                delivered = False
+                for venue in self.local.values():
+                    venue.work()
             if not outbox:
                 return sent
 
@@ -287,6 +324,11 @@ def _denied_undecided(state: State, command: cmd.Command, now_ns: int) -> list[e
                 text=why[1],
             )
         ]
+    if isinstance(command, cmd.TakeQueued):
+        # It must not have its turn for ever.
+        waiting = state.orders[command.order_id].queued[0]
+        ids = (waiting.session_id, waiting.cl_ord_id, state.orders[command.order_id].cl_ord_id)
+        return [ev.RequestDenied(now_ns, command.order_id, *ids, "2", 99, *why)]
     if isinstance(command, cmd.CancelOrder | cmd.ReplaceOrder):
         order = state.find(command.session_id, command.orig_cl_ord_id)
         response_to = "1" if isinstance(command, cmd.CancelOrder) else "2"
@@ -295,142 +337,21 @@ def _denied_undecided(state: State, command: cmd.Command, now_ns: int) -> list[e
     return []
 
 
+def written(event: ev.Event, seq: int, state: State, writers: Mapping[str, Writer]) -> Outgoing | None:
+    """The message that an event sends, in the version of FIX that its session speaks; or None."""
+    message = render(event, seq, state)
+    if message is None or not writers:
+        return message
+    session_id, text = message
+    writer = writers.get(session_id)
+    if writer is None:
+        return message
+    order = state.orders.get(event.order_id) if isinstance(event, ev.OrderEvent) else None
+    text = writer(text, order)
+    return (session_id, text) if text else None
+
+
 def read_message(session_id: str, text: str, venues: frozenset[str]) -> cmd.Command | None:
-    """The command in a message. Raises Malformed."""
+    """The command in a message, of whichever version of FIX. Raises Malformed."""
+    text = canonical(text)
     return from_venue(session_id, text) if session_id in venues else from_client(session_id, text)
-
-
-# -- recovery ------------------------------------------------------------------------------------------------
-
-
-class Recovered(Struct):
-    """What a journal says: where the engine stood, and what it had still to send."""
-
-    state: State
-    ledger: Ledger
-    outbox: list[Pending]
-    missing: list[ev.Event]  # events of the last decision that the crash kept from the journal
-    sent: dict[str, dict[int, ev.MessageOut]]  # what was replayed of each session's messages, by MsgSeqNum
-    records: int
-    last_seq: int
-
-
-class DecisionDiffers(Exception):
-    """The last input, decided again, does not lead to the events that are journaled.
-
-    So this code is not the one that wrote them.
-    """
-
-
-class _Replay:
-    """Folds records in order, holding back what may still have to be completed."""
-
-    __slots__ = ("ledger", "messages", "pending", "sent", "state")
-
-    def __init__(self, state: State, ledger: Ledger) -> None:
-        self.state = state
-        self.ledger = ledger
-        self.pending: deque[tuple[int, ev.Event]] = deque()
-        self.sent: set[int] = set()
-        self.messages: dict[str, dict[int, ev.MessageOut]] = {}
-
-    def take(self, seq: int, body: bytes) -> None:
-        event = ev.decode(body)
-        self.ledger.apply(event, seq)
-        if type(event) is ev.MessageOut:
-            # A flush comes after the turn's decisions: everything before its cause is decided and sent.
-            self.sent.add(event.cause_seq)
-            self.messages.setdefault(event.session_id, {})[event.msg_seq_num] = event
-            apply = self.state.apply
-            pending = self.pending
-            while pending and pending[0][0] <= event.cause_seq:
-                apply(pending.popleft()[1])
-        else:
-            if type(event) is ev.SessionReset:
-                self.messages.pop(event.session_id, None)
-            self.pending.append((seq, event))
-
-    def finish(
-        self, venues: frozenset[str], local: frozenset[str], next_seq: int
-    ) -> tuple[list[Pending], list[ev.Event]]:
-        """Apply what is left, writing what was not sent; complete the last decision."""
-        outbox: list[Pending] = []
-        last_input = max(
-            (i for i, (_, e) in enumerate(self.pending) if type(e) in (ev.MessageIn, ev.CommandTaken)),
-            default=-1,
-        )
-        missing: list[ev.Event] = []
-        records = list(self.pending)
-        for seq, event in records[: last_input + 1]:
-            self._apply(seq, event, outbox)
-        if last_input >= 0:
-            tail = records[last_input + 1 :]
-            expected = self._decide(records[last_input][1], venues)
-            there = [event for _, event in tail]
-            missing = _missing(there, expected)
-        for seq, event in records[last_input + 1 :]:
-            self._apply(seq, event, outbox)
-        for event in missing:
-            self._apply(next_seq, event, outbox)
-            next_seq += 1
-        # A venue of this process looks at the state for what it owes: unanswered is undone.
-        return [pending for pending in outbox if pending.session_id not in local], missing
-
-    def _apply(self, seq: int, event: ev.Event, outbox: list[Pending]) -> None:
-        self.state.apply(event)
-        message = render(event, seq, self.state)
-        if message is not None and seq not in self.sent:
-            outbox.append(Pending(message[0], message[1], seq, event))
-
-    def _decide(self, source: ev.Event, venues: frozenset[str]) -> list[ev.Event]:
-        try:
-            if isinstance(source, ev.MessageIn):
-                command = read_message(source.session_id, source.text, venues)
-            else:
-                assert isinstance(source, ev.CommandTaken)
-                command = _read_command(source.text)
-        except Malformed:
-            return []
-        if command is None:
-            return []
-        return [event for event, _ in decide_or_question(self.state, command, source.at_ns)]
-
-
-def _missing(there: list[ev.Event], expected: list[ev.Event]) -> list[ev.Event]:
-    """The events of a decision that are not in the journal, which must be its last ones.
-
-    Facts that were recorded after the decision (a session's numbers, say) show that it was complete.
-    """
-    decided = there[: len(expected)]
-    if decided == expected:
-        return []
-    if there != expected[: len(there)]:
-        raise DecisionDiffers(
-            f"the last input leads to {expected!r}, but the journal has {there!r}:"
-            " it was written by another version"
-        )
-    return expected[len(there) :]
-
-
-def recover(
-    records: Iterable[tuple[int, bytes]],
-    venues: Iterable[str],
-    local: Iterable[str] = (),
-    state: State | None = None,
-    ledger: Ledger | None = None,
-    last_seq: int = 0,
-) -> Recovered:
-    """Fold records, from the first or from a snapshot's state on, and complete what a crash cut in half.
-
-    The caller appends `missing` to the journal, in order, before anything else: `outbox` counts on their
-    sequences. Raises DecisionDiffers; msgspec.ValidationError for a record of an unknown kind.
-    """
-    replay = _Replay(state or State(), ledger or Ledger())
-    count = 0
-    take = replay.take
-    for seq, body in records:
-        take(seq, body)
-        last_seq = seq
-        count += 1
-    outbox, missing = replay.finish(frozenset(venues), frozenset(local), last_seq + 1)
-    return Recovered(replay.state, replay.ledger, outbox, missing, replay.messages, count, last_seq)

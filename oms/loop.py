@@ -1,9 +1,9 @@
 """One turn after another: poll, commit, flush; sleep when there is nothing to do.
 
 A turn asks every source of work once (QuickFIX, the door, the operators' socket), then flushes what was
-decided, and says whether anything happened. While turns find work, the next one is queued at once. After
-`spin_s` without work the loop sleeps until a descriptor becomes readable or `IDLE_S` have passed, so that
-heartbeats, reconnects and slow writes go on.
+decided, and says whether anything happened. While turns find work, the next one follows at once, a few of
+them within one round of the event loop. After `spin_s` without work the loop sleeps until a descriptor
+becomes readable or `IDLE_S` have passed, so that heartbeats, reconnects and slow writes go on.
 
 Spinning trades a processor for latency: waking up costs more than reading a message. `spin_s` says how long
 is worth it; 0 sleeps at once.
@@ -16,7 +16,7 @@ from typing import Final
 
 IDLE_S: Final = 0.01
 TICK_S: Final = 1.0
-_SPINS: Final = 15
+_TURNS: Final = 15
 
 
 class TurnLoop:
@@ -57,14 +57,22 @@ class TurnLoop:
             if now - self._ticked_at >= TICK_S:
                 self._ticked_at = now
                 self._tick()
-            if self._turn():
-                self._worked_at = now
-                self._loop.call_soon(self._step)
-            elif now - self._worked_at < self._spin_s:
-                # Several turns for one round of the event loop, which costs as much as an idle turn.
-                if any(self._turn() for _ in range(_SPINS)):
+            turn = self._turn
+            worked = turn()
+            if worked or now - self._worked_at < self._spin_s:
+                # Several turns for one round of the event loop, which costs more than an idle turn.
+                again = True
+                for _ in range(_TURNS):
+                    again = turn()
+                    worked |= again
+                    if not again and not self._spin_s:
+                        break
+                if worked:
                     self._worked_at = now
-                self._loop.call_soon(self._step)
+                if again or self._spin_s:
+                    self._loop.call_soon(self._step)
+                else:
+                    self._sleep()
             else:
                 self._sleep()
         except BaseException as error:

@@ -2,6 +2,10 @@
 
     {"do": "halt", "scope": "account", "value": "ACC-ALPHA", "who": "jane", "why": "limit review"}
     {"ok": true}
+    {"do": "phone", "session": "CLIENT1", "account": "ACC-ALPHA", "symbol": "IBM", "side": "buy",
+     "qty": "100", "price": "99.5", "who": "jane"}
+    {"do": "next_day", "who": "jane"}
+    {"do": "status"}
 
 A Unix socket with mode 0600: who may open it is who may run the engine. Commands become ordinary inputs of
 the kernel, journaled with who and why. Everything that only looks (orders, history) reads the journal instead
@@ -19,6 +23,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from oms.core import commands as cmd
+from oms.core.types import OrdType, Px, Qty, Side, TimeInForce, parse_scaled
 
 log = logging.getLogger("oms.operator")
 
@@ -98,8 +103,16 @@ class OperatorSocket:
             do = asked.get("do")
             if do == "status":
                 return {"ok": True, **self._status(bool(asked.get("digest")))}
+            if do == "next_day":
+                who = _person(asked)
+                self._submit(cmd.EndDay(who), f"operator:{who}")
+                return {"ok": True}
+            if do == "phone":
+                who = _person(asked)
+                self._submit(_phone_order(asked), f"operator:{who}")
+                return {"ok": True}
             if do not in ("halt", "resume"):
-                raise ValueError(f"do must be halt, resume or status, not {do!r}")
+                raise ValueError(f"do must be halt, resume, next_day, phone or status, not {do!r}")
             scope, value = str(asked.get("scope", "all")), str(asked.get("value", ""))
             who, why = str(asked.get("who", "")), str(asked.get("why", ""))
             if scope not in SCOPES:
@@ -116,6 +129,35 @@ class OperatorSocket:
             return {"ok": True}
         except ValueError as error:
             return {"ok": False, "error": str(error)}
+
+
+def _person(asked: dict[str, Any]) -> str:
+    who = str(asked.get("who", ""))
+    if not who or not who.isprintable() or not who.isascii():
+        raise ValueError("who must be given, in printable ASCII")
+    return who
+
+
+def _phone_order(asked: dict[str, Any]) -> cmd.NewOrder:
+    """An order that a person took by phone for a client, who gets its reports. Raises ValueError."""
+    words = {
+        name: str(asked.get(name, "")) for name in ("session", "account", "symbol", "side", "qty", "price")
+    }
+    for name, word in words.items():
+        if not word.isprintable() or not word.isascii() or (name != "price" and not word):
+            raise ValueError(f"{name} must be given, in printable ASCII")
+    side = {"buy": Side.BUY, "sell": Side.SELL}.get(words["side"], words["side"])
+    return cmd.NewOrder(
+        words["session"],
+        "",
+        words["account"],
+        words["symbol"],
+        side,
+        Qty(parse_scaled(words["qty"])),
+        OrdType.LIMIT if words["price"] else OrdType.MARKET,
+        Px(parse_scaled(words["price"])) if words["price"] else Px(0),
+        str(asked.get("time_in_force", TimeInForce.DAY)),
+    )
 
 
 def _is_listening(path: Path) -> bool:

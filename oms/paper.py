@@ -14,6 +14,7 @@ anybody, so what is not in the journal has not happened.
 """
 
 import zlib
+from collections import deque
 from collections.abc import Callable
 from itertools import count
 from typing import Final
@@ -39,6 +40,15 @@ from oms.core.types import (
 
 NAME: Final = "paper"
 
+DEFINITION: Final = ev.VenueDefined(
+    0,
+    NAME,
+    (OrdType.MARKET, OrdType.LIMIT),
+    (TimeInForce.DAY, TimeInForce.GTC, TimeInForce.IOC, TimeInForce.FOK),
+    (),
+)
+"""What it can do."""
+
 _LEVELS: Final = 3
 _LOTS: Final = 200
 _MAKER: Final = "maker"
@@ -56,20 +66,30 @@ class PaperVenue:
         self._run_id = run_id
         self._exec_ids = count(1)
         self._books: dict[str, MatchingBook] = {}
+        self._arrived: deque[tuple[Order, Route]] = deque()  # accepted, not matched yet
 
     # -- what the engine sends -------------------------------------------------------------------------------
 
     def deliver(self, event: ev.Event) -> None:
-        """Take one route event and answer it."""
+        """Take one route event and answer it. What an order does in its book is for `work`."""
         if isinstance(event, ev.OrderRouted):
             order = self._state.orders[event.order_id]
-            self._enter(order, order.route(event.route_id), accept=True)
-        elif isinstance(event, ev.CancelRouted):
+            route = order.route(event.route_id)
+            self._report(order, route, ExecType.NEW, OrdStatus.NEW)
+            self._arrived.append((order, route))
+            return
+        self.work()
+        if isinstance(event, ev.CancelRouted):
             order = self._state.orders[event.order_id]
             self._cancel(order, order.route(event.route_id), event.cl_ord_id)
         elif isinstance(event, ev.ReplaceRouted):
             order = self._state.orders[event.order_id]
             self._replace(order, order.route(event.route_id), event)
+
+    def work(self) -> None:
+        """Match what has arrived, in the order of its arrival."""
+        while self._arrived:
+            self._enter(*self._arrived.popleft())
 
     def publish_prices(self) -> None:
         """Give every instrument that has none a reference price."""
@@ -89,7 +109,7 @@ class PaperVenue:
         ]
         routes.sort(key=lambda found: found[0].place)
         for order, route in routes:
-            if route.working == OrdStatus.NEW and not route.ended and _can_rest(order):
+            if route.working == OrdStatus.NEW and not route.ended and _can_rest(order, route):
                 # It rested: put back as it lay, before there are quotes that it could trade with.
                 book = self._books.setdefault(order.symbol, MatchingBook()).book
                 book.add(
@@ -99,9 +119,10 @@ class PaperVenue:
             self._quote(symbol)
         for order, route in routes:
             if route.working == OrdStatus.PENDING_NEW:
-                self._enter(order, route, accept=True)
-            elif not route.ended and not _can_rest(order):
-                self._enter(order, route, accept=False)
+                self._report(order, route, ExecType.NEW, OrdStatus.NEW)
+                self._enter(order, route)
+            elif not route.ended and not _can_rest(order, route):
+                self._enter(order, route)
         for order, route in routes:
             for request in list(route.requests):
                 if request.response_to == CxlRejResponseTo.CANCEL:
@@ -121,14 +142,12 @@ class PaperVenue:
 
     # -- matching --------------------------------------------------------------------------------------------
 
-    def _enter(self, order: Order, route: Route, *, accept: bool) -> None:
-        if accept:
-            self._report(order, route, ExecType.NEW, OrdStatus.NEW)
+    def _enter(self, order: Order, route: Route) -> None:
         book = self._book(order.symbol)
         outcome = book.enter(
             self._id(order, route),
             order.side,
-            order.ord_type,
+            route.ord_type or order.ord_type,
             route.price,
             route.leaves_qty,
             order.time_in_force,
@@ -254,6 +273,9 @@ class PaperVenue:
         return Px(px - px % tick)
 
 
-def _can_rest(order: Order) -> bool:
+def _can_rest(order: Order, route: Route) -> bool:
     """Whether what is not executed at once stays open."""
-    return order.ord_type == OrdType.LIMIT and order.time_in_force == TimeInForce.DAY
+    return (route.ord_type or order.ord_type) == OrdType.LIMIT and order.time_in_force in (
+        TimeInForce.DAY,
+        TimeInForce.GTC,
+    )

@@ -6,7 +6,7 @@ damage to it is passed over, and the journal from its first record gives the sam
 
 import gc
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -15,10 +15,12 @@ from msgspec import Struct
 
 from oms.core import events as ev
 from oms.core.state import State
+from oms.fix.dialect import Writer
 from oms.journal import snapshot
 from oms.journal.errors import JournalError
 from oms.journal.reader import scan
-from oms.kernel import Kernel, Ledger, Numbers, Recovered, recover
+from oms.kernel import NO_WRITERS, Kernel, Ledger, Numbers
+from oms.replay import Recovered, decode_sent, is_message_out, recover
 
 
 class SnapshotBody(Struct):
@@ -30,8 +32,7 @@ class SnapshotBody(Struct):
 
 _encode: Final = msgspec.json.Encoder(order="deterministic").encode
 _decode: Final = msgspec.json.Decoder(SnapshotBody).decode
-
-_MESSAGE_OUT_TAG: Final = 11
+_decode_message: Final = msgspec.msgpack.Decoder(ev.MessageOut).decode
 
 
 def take_snapshot(directory: Path, kernel: Kernel, last_seq: int) -> Path:
@@ -71,7 +72,13 @@ class Timed(Struct):
     seconds: float
 
 
-def recover_directory(directory: Path, venues: Iterable[str], local: Iterable[str], last_seq: int) -> Timed:
+def recover_directory(
+    directory: Path,
+    venues: Iterable[str],
+    local: Iterable[str],
+    last_seq: int,
+    writers: Mapping[str, Writer] = NO_WRITERS,
+) -> Timed:
     """Recover from the newest snapshot that holds and the records after it.
 
     The writer has opened the journal before.
@@ -81,7 +88,7 @@ def recover_directory(directory: Path, venues: Iterable[str], local: Iterable[st
     gc.disable()
     try:
         state, ledger, from_seq = from_snapshot(directory, last_seq)
-        recovered = recover(records(directory, from_seq + 1), venues, local, state, ledger, from_seq)
+        recovered = recover(scan(directory, from_seq + 1), venues, local, state, ledger, from_seq, writers)
     except msgspec.ValidationError as error:
         raise JournalError(f"{directory}: a record that this program cannot read: {error}") from None
     finally:
@@ -92,20 +99,26 @@ def recover_directory(directory: Path, venues: Iterable[str], local: Iterable[st
 def sent_messages(directory: Path, timed: Timed) -> dict[str, dict[int, ev.MessageOut]]:
     """What every session may be asked for again since its last reset: session -> MsgSeqNum -> message.
 
-    What was replayed is known already; what lies before the snapshot is read here.
+    What was replayed is at hand, as bytes; what lies before the snapshot is read here.
     """
-    ledger, sent = timed.recovered.ledger, timed.recovered.sent
-    if not timed.from_snapshot:
-        return sent
-    first = min((numbers.first_kept for numbers in ledger.sessions.values()), default=0)
-    for seq, body in records(directory, max(first, 1)):
-        if seq > timed.from_snapshot:
-            break
-        # A msgpack array of up to 15 elements has one byte of header; then comes the tag.
-        if body[1] != _MESSAGE_OUT_TAG:
-            continue
-        message = ev.decode(body)
-        assert isinstance(message, ev.MessageOut)
-        if seq >= ledger.of(message.session_id).first_kept:
+    sessions = timed.recovered.ledger.sessions
+    sent: dict[str, dict[int, ev.MessageOut]] = {}
+
+    def keep(seq: int, message: ev.MessageOut) -> None:
+        if seq >= sessions[message.session_id].first_kept:
             sent.setdefault(message.session_id, {})[message.msg_seq_num] = message
+
+    try:
+        if timed.from_snapshot:
+            first = min((numbers.first_kept for numbers in sessions.values()), default=0)
+            for seq, body in records(directory, max(first, 1)):
+                if seq > timed.from_snapshot:
+                    break
+                if is_message_out(body):
+                    keep(seq, _decode_message(body))
+        for seq, messages in timed.recovered.sent:
+            for message in decode_sent(messages):
+                keep(seq, message)
+    except msgspec.ValidationError as error:
+        raise JournalError(f"{directory}: a record that this program cannot read: {error}") from None
     return sent

@@ -74,7 +74,15 @@ class _Accounts(Strict, frozen=True):
 
 def definitions(config: Config, at_ns: int) -> list[ev.Event]:
     """Everything that the configuration's reference files define, in their order. Raises ConfigError."""
-    return [*_instruments(config, at_ns), *_accounts(config, at_ns)]
+    profiles = [
+        ev.ProfileDefined(at_ns, name, p.pending_reports, p.poss_resend, p.second_request)
+        for name, p in sorted(config.profile.items())
+    ]
+    venues = [
+        ev.VenueDefined(at_ns, name, c.ord_types, c.times_in_force, c.terms)
+        for name, c in sorted(config.capability.items())
+    ]
+    return [*_instruments(config, at_ns), *_accounts(config, at_ns), *profiles, *venues]
 
 
 def timezones(config: Config) -> dict[str, str]:
@@ -98,6 +106,10 @@ def _known(state: State, event: ev.Event) -> bool:
         current = state.accounts.get(event.account)
     elif isinstance(event, ev.AllocationGroupDefined):
         current = state.groups.get(event.account)
+    elif isinstance(event, ev.ProfileDefined):
+        current = state.profiles.get(event.session_id)
+    elif isinstance(event, ev.VenueDefined):
+        current = state.venues.get(event.venue)
     else:
         current = state.firm
     return current is not None and _but_time(current) == _but_time(event)

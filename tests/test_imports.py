@@ -17,6 +17,8 @@ WALLS: tuple[tuple[str, tuple[str, ...], str], ...] = (
     ("oms/fix/",               ("oms.core", "oms.fix"),                      "translates, stores nothing"),
     ("oms/post/",              ("oms.core.types", "oms.core.events", "oms.journal.reader",
                                 "oms.journal.errors", "oms.post"),           "learns from the journal"),
+    ("oms/conformance/transcript.py", ("oms.fix.wire", "oms.conformance"),   "knows no engine"),
+    ("oms/conformance/play.py", ("oms.fix.wire", "oms.conformance"),         "knows no engine"),
     ("oms/sim/",               ("oms.core", "oms.fix.tags", "oms.fix.wire",
                                 "oms.sim"),                                  "stands where venues stand"),
 )  # fmt: skip
@@ -26,7 +28,10 @@ ENTRIES = ("oms.app", "oms.cli", "oms.__main__")
 MAY_IMPORT_ENTRIES = ("oms/cli.py", "oms/cli/", "oms/__main__.py")
 """Nothing depends on how the parts are wired but the command line."""
 
-QUICKFIX = ("oms/fix/application.py", "oms/fix/sessions.py", "oms/sim/venue.py", "oms/sim/client.py")
+QUICKFIX = (
+    "oms/fix/application.py", "oms/fix/sessions.py", "oms/sim/venue.py", "oms/sim/client.py",
+    "oms/conformance/sockets.py",
+)  # fmt: skip
 """The session library stays at the edge, so that all else is tested, and could be run, without it."""
 
 CORE_LIBRARIES = ("msgspec", "sortedcontainers")

@@ -5,7 +5,8 @@ A `Player` is the client and the venue at once. It knows what the transcript say
 
 Lines are played in order. An I or V line is completed and sent; an E or S line takes the next message that
 its side has received, and compares. So what a side receives is checked in order and without gaps, but not
-against what the other side did meanwhile. After the last line nothing may be left on either side.
+against what the other side did meanwhile. After the last line nothing may be left on either side. Where a
+message takes its time, receiving it waits; `settle` is called before a player looks whether anything is left.
 
 What a scripted venue has to say (OrderQty, CumQty, LeavesQty, AvgPx, OrdStatus, OrderID) it works out for
 itself, from the messages that it got and from its own executions: a V line needs to say what happened only.
@@ -126,6 +127,25 @@ class Mismatch(AssertionError):
         self.others = others
         super().__init__(self.describe())
 
+    def brief(self) -> str:
+        """In one line: when, and what differs first."""
+        if self.line is None:
+            return f"in the end: one message too many: 35={self.rows[0][2]}"
+        what = " ".join(f"{tag}={value}" for tag, value in self.line.fields if tag in ("35", "11", "150"))
+        at = f"{self.line.at} {self.line.kind} {what}"
+        if not self.rows:
+            waiting = [(who, fields(text)) for who, text in self.others]
+            instead = [
+                f", but at the {who} {' '.join(f'{t}={m[t]}' for t in ('35', '150', '58') if t in m)}"
+                for who, m in waiting
+            ]
+            return f"{at}: nothing came" + "".join(instead[:1])
+        tag, expected, got = self.rows[0]
+        more = f", and {len(self.rows) - 1} more" if len(self.rows) > 1 else ""
+        text = fields(self.got or "").get("58", "")
+        said = f" ({text})" if text else ""
+        return f"{at}: {f'{tag} {NAMES.get(tag, str())}'.strip()} is {got}, not {expected}{more}{said}"
+
     def describe(self) -> str:
         """For people: where, what was expected, what came."""
         if self.line is None:
@@ -156,6 +176,7 @@ class _Working(Struct):
     order_qty: Decimal
     price: Decimal
     lasting: bool  # beyond the day: done for day leaves it open
+    name: str  # the symbol of its ClOrdID, which a replace changes
     state: str = "0"  # what it has come to, apart from its quantities; as OrdStatus(39)
     executions: dict[str, _Execution] = field(default_factory=dict)  # by symbol of ExecID
 
@@ -192,19 +213,28 @@ class _Sent(Struct):
     order: _Working
     request: Fields  # the message
     orig: str = ""  # what it refers to, as a symbol
+    answered: bool = False
 
 
 class Player:
-    """One run against one transport."""
+    """One run against one transport.
 
-    def __init__(self, run: Run, transport: Transport, setting: Setting) -> None:
+    `settle` is called before it is seen whether anything is left on either side: it returns once all has come
+    that comes, and nothing is waited for after it.
+    """
+
+    def __init__(
+        self, run: Run, transport: Transport, setting: Setting, settle: Callable[[], None] = lambda: None
+    ) -> None:
         self.run = run
         self.transport = transport
         self.setting = setting
+        self._settle = settle
         self._asked: dict[str, Fields] = {}  # the client's messages, by symbol of ClOrdID
         self._venue_ids: dict[str, str] = {}  # symbol -> the OMS's ClOrdID
         self._execs: dict[str, str] = {}  # symbol -> ExecID that the client was told
         self._venue: dict[str, _Sent] = {}
+        self._had: list[str] = []  # all that the venue was sent
         self._count = 0
 
     def play(self) -> None:
@@ -219,14 +249,70 @@ class Player:
             elif line.kind == CLIENT_RECEIVES:
                 self._check(line, self.transport.receive_client())
             else:
-                got = self.transport.receive_venue()
+                got = self._receive_venue()
                 self._check(line, got)
                 assert got is not None
-                self._take_at_venue(line, fields(got))
-        for receive in (self.transport.receive_client, self.transport.receive_venue):
+                self._take_at_venue(symbol(line.get("11")), symbol(line.get("41")), fields(got))
+        self._settle()
+        for receive in (self.transport.receive_client, self._receive_venue):
             left = receive()
             if left is not None:
                 raise self._mismatch(None, [("35", "nothing more", fields(left).get("35", ""))], left)
+
+    def clean_up(self) -> None:
+        """Have the venue cancel whatever this run has left open there, and take what comes of it.
+
+        However the run ended: the next one is not to hear of its orders.
+        """
+        self._drain()
+        known = {id for name, id in self._venue_ids.items() if name in self._venue}
+        for text in self._had:
+            found = fields(text)
+            if found.get("35") not in ("D", "F", "G") or not found.get("11") or found["11"] in known:
+                continue
+            name, orig = f"?{found['11']}", self._symbol_at_venue(found.get("41", ""))
+            if found["35"] == "D" or orig:
+                known.add(found["11"])
+                self._venue_ids[name] = found["11"]
+                self._take_at_venue(name, orig, found)
+        orders = {id(sent.order): sent.order for sent in self._venue.values()}
+        for order in orders.values():
+            if order.leaves_qty:
+                self.transport.send_venue(_text(self._cancel(order)))
+        self._drain()
+
+    def _drain(self) -> None:
+        self._settle()
+        for receive in (self.transport.receive_client, self._receive_venue):
+            while receive() is not None:
+                pass
+
+    def _cancel(self, order: _Working) -> Fields:
+        """The report that ends an order: as asked, if somebody waits for that."""
+        asked = [
+            name
+            for name, sent in self._venue.items()
+            if sent.order is order and sent.request["35"] == "F" and not sent.answered
+        ]
+        name = asked[-1] if asked else order.name
+        message = self._report({"35": "8", "11": name, "150": "4"}, self._venue[name])
+        message["11"] = self._venue_ids[name]
+        if asked:
+            message["41"] = self._venue_ids[self._venue[name].orig]
+        else:
+            message.pop("41", None)
+        return {tag: value for tag, value in message.items() if value}
+
+    def _symbol_at_venue(self, cl_ord_id: str) -> str:
+        return next(
+            (name for name, id in self._venue_ids.items() if id == cl_ord_id and name in self._venue), ""
+        )
+
+    def _receive_venue(self) -> str | None:
+        got = self.transport.receive_venue()
+        if got is not None:
+            self._had.append(got)
+        return got
 
     def _direct(self, line: Line) -> None:
         if line.words[0] == "phone":
@@ -276,6 +362,8 @@ class Player:
     def _venue_message(self, line: Line) -> Fields:
         given = dict(line.fields)
         sent = self._venue[symbol(given["11"])]
+        if given["35"] == "9" or given["150"] in ("4", "5"):
+            sent.answered = True
         if given["35"] == "9":
             message = self._reject(given, sent)
         else:
@@ -339,8 +427,9 @@ class Player:
             order.executions[name] = _Execution(Decimal(given["32"]), px)
             return {"31": _number(px)}
         if kind == "5":
-            order.order_qty = max(Decimal(sent.request["38"]), order.cum_qty)
-            order.price = Decimal(sent.request.get("44", "0"))
+            order.name = symbol(given["11"])
+            order.order_qty = max(_decimal(sent.request.get("38", "")), order.cum_qty)
+            order.price = _decimal(sent.request.get("44", ""))
         elif kind == "D":
             order.order_qty = Decimal(given.get("38", order.order_qty))
         elif kind in "34789BC":
@@ -378,7 +467,8 @@ class Player:
             raise self._mismatch(line, rows, got)
 
     def _mismatch(self, line: Line | None, rows: list[tuple[str, str, str]], got: str | None) -> Mismatch:
-        sides = (("client", self.transport.receive_client), ("venue", self.transport.receive_venue))
+        self._settle()
+        sides = (("client", self.transport.receive_client), ("venue", self._receive_venue))
         others = tuple((who, text) for who, receive in sides for text in iter(receive, None))
         return Mismatch(self.run, line, rows, got, others)
 
@@ -395,22 +485,21 @@ class Player:
             return _bound(self._venue_ids, symbol(value), found.get(tag))
         return value
 
-    def _take_at_venue(self, line: Line, found: Fields) -> None:
-        name = symbol(line.get("11"))
+    def _take_at_venue(self, name: str, orig: str, found: Fields) -> None:
         if found["35"] == "D":
             self._venue[name] = _Sent(
                 _Working(
                     f"{self.setting.prefix}o{len(self._venue) + 1}",
-                    found["55"],
-                    found["54"],
-                    Decimal(found["38"]),
-                    Decimal(found.get("44", "0")),
+                    found.get("55", ""),
+                    found.get("54", ""),
+                    _decimal(found.get("38", "")),
+                    _decimal(found.get("44", "")),
                     found.get("59", "0") in ("1", "6"),
+                    name,
                 ),
                 found,
             )
         elif found["35"] in "FG":
-            orig = symbol(line.get("41"))
             self._venue[name] = _Sent(self._venue[orig].order, found, orig)
 
 
@@ -437,6 +526,14 @@ def _same(tag: str, expected: str | None, got: str | None) -> bool:
         except InvalidOperation:
             return False
     return expected == got
+
+
+def _decimal(text: str) -> Decimal:
+    """What the OMS has sent, if it is a number."""
+    try:
+        return Decimal(text)
+    except InvalidOperation:
+        return Decimal(0)
 
 
 def _number(value: Decimal) -> str:

@@ -7,7 +7,7 @@ from is (`events.MessageIn`, `events.CommandTaken`).
 
 from msgspec import Struct
 
-from oms.core.types import Px, Qty
+from oms.core.types import Px, Qty, Terms
 
 
 class Command(Struct, frozen=True, gc=False, tag=True, omit_defaults=True):
@@ -15,10 +15,10 @@ class Command(Struct, frozen=True, gc=False, tag=True, omit_defaults=True):
 
 
 class NewOrder(Command, frozen=True, gc=False):
-    """NewOrderSingle(D) from a client."""
+    """NewOrderSingle(D) from a client; or an order that a person took by phone for it."""
 
     session_id: str
-    cl_ord_id: str
+    cl_ord_id: str  # empty for an order by phone
     account: str
     symbol: str
     side: str
@@ -27,6 +27,7 @@ class NewOrder(Command, frozen=True, gc=False):
     price: Px  # 0 for a market order
     time_in_force: str
     poss_resend: bool = False  # PossResend(97): the client does not know whether it has sent this before
+    terms: Terms | None = None
 
 
 class CancelOrder(Command, frozen=True, gc=False):
@@ -50,6 +51,13 @@ class ReplaceOrder(Command, frozen=True, gc=False):
     order_qty: Qty
     ord_type: str
     price: Px
+    terms: Terms | None = None
+
+
+class TakeQueued(Command, frozen=True, gc=False):
+    """The request before it is answered: the next one that waits has its turn."""
+
+    order_id: int
 
 
 class RequestStatus(Command, frozen=True, gc=False):
@@ -80,6 +88,11 @@ class VenueReport(Command, frozen=True, gc=False):
     ord_rej_reason: int = 0
     text: str = ""
     transact_time_ns: int = 0
+    exec_ref_id: str = ""  # ExecRefID(19) of a bust or a correction
+    exec_restatement_reason: str = ""
+    working_indicator: str = ""
+    symbol: str = ""
+    side: str = ""
 
 
 class VenueTrade(Command, frozen=True, gc=False):
@@ -109,6 +122,42 @@ class VenueRefusal(Command, frozen=True, gc=False):
     msg_type: str  # RefMsgType(372)
     cl_ord_id: str
     text: str = ""
+
+
+class CancelAll(Command, frozen=True, gc=False):
+    """OrderMassCancelRequest(q) from a client: of its own orders."""
+
+    session_id: str
+    cl_ord_id: str
+    request_type: str  # MassCancelRequestType(530)
+    symbol: str = ""
+    side: str = ""
+
+
+class RequestAllStatus(Command, frozen=True, gc=False):
+    """OrderMassStatusRequest(AF) from a client: about its own open orders."""
+
+    session_id: str
+    mass_status_req_id: str
+    request_type: str  # MassStatusReqType(585)
+    symbol: str = ""
+    side: str = ""
+
+
+class DontKnow(Command, frozen=True, gc=False):
+    """DontKnowTrade(Q) from a client: it does not accept an execution that we reported."""
+
+    session_id: str
+    order_id: str  # OrderID(37) as we wrote it
+    exec_id: str
+    dk_reason: str
+    text: str = ""
+
+
+class EndDay(Command, frozen=True, gc=False):
+    """The trading day is over. Day orders that are still open expire."""
+
+    who: str
 
 
 class PublishPrice(Command, frozen=True, gc=False):
@@ -158,6 +207,11 @@ AnyCommand = (
     | VenueTrade
     | VenueCancelReject
     | VenueRefusal
+    | TakeQueued
+    | CancelAll
+    | RequestAllStatus
+    | DontKnow
+    | EndDay
     | PublishPrice
     | LogOn
     | LogOut

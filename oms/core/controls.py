@@ -21,11 +21,14 @@ from oms.core.risk import money
 from oms.core.state import State
 from oms.core.types import (
     MAX_SCALED,
+    PRICED,
     SCALE,
+    TRIGGERED,
     OrdType,
     Px,
     Qty,
     Side,
+    Terms,
     TimeInForce,
     format_notional,
     format_scaled,
@@ -40,7 +43,9 @@ class Denial(Struct, frozen=True):
     text: str
 
 
-UNKNOWN_INSTRUMENT: Final = ev.InstrumentDefined(0, "", "", "", "", "", Qty(1), ((Px(0), Px(1)),), Px(SCALE), 0)
+UNKNOWN_INSTRUMENT: Final = ev.InstrumentDefined(
+    0, "", "", "", "", "", Qty(1), ((Px(0), Px(1)),), Px(SCALE), 0
+)
 UNKNOWN_ACCOUNT: Final = ev.AccountDefined(0, "", "", (), (), Qty(0))
 
 
@@ -57,6 +62,7 @@ class Ask(Struct, gc=False):
     price: Px
     time_in_force: str
     prior: Order | None  # the order a replace would change
+    terms: Terms | None = None
     # Filled in by `check`; what is not known is refused before a control reads from it.
     instrument: ev.InstrumentDefined = UNKNOWN_INSTRUMENT
     holder: ev.AccountDefined = UNKNOWN_ACCOUNT
@@ -66,16 +72,39 @@ class Ask(Struct, gc=False):
 
 BPS: Final = 10_000
 
-ORD_TYPES: Final = frozenset((OrdType.MARKET, OrdType.LIMIT))
-TIMES_IN_FORCE: Final = frozenset((TimeInForce.DAY, TimeInForce.IOC, TimeInForce.FOK))
+ORD_TYPES: Final = frozenset(
+    (
+        OrdType.MARKET,
+        OrdType.LIMIT,
+        OrdType.STOP,
+        OrdType.STOP_LIMIT,
+        OrdType.MARKET_IF_TOUCHED,
+        OrdType.PEGGED,
+    )
+)
+TIMES_IN_FORCE: Final = frozenset(
+    (
+        TimeInForce.DAY,
+        TimeInForce.GTC,
+        TimeInForce.OPG,
+        TimeInForce.IOC,
+        TimeInForce.FOK,
+        TimeInForce.GTX,
+        TimeInForce.GTD,
+        TimeInForce.AT_CLOSE,
+    )
+)
 SIDES: Final = frozenset((Side.BUY, Side.SELL))
 
 
-def market_hold_px(state: State, symbol: str) -> Px:
-    """The price at which risk holds a market order, as it holds a limit order at its limit: the collar's far
-    end. 0 if there is no reference price to be measured by.
+def unpriced_hold_px(state: State, symbol: str, terms: Terms | None) -> Px:
+    """The price at which risk holds an order without a limit, as it holds a limit order at its limit: the
+    collar's far end, from the reference price or, if that is higher, from where the order will be triggered.
+    0 if there is nothing to be measured by.
     """
-    reference = state.reference_px.get(symbol, 0)
+    reference = state.reference_px.get(symbol, Px(0))
+    if terms is not None and terms.stop_px > reference:
+        reference = terms.stop_px
     collar = state.firm.price_collar_bps if state.firm is not None else 0
     return Px(reference + (reference * collar + BPS - 1) // BPS)
 
@@ -96,16 +125,14 @@ def account_not_permitted(state: State, ask: Ask) -> Denial | None:
 
 def trading_halted(state: State, ask: Ask) -> Denial | None:
     """No person has halted everything, the session, the account or the symbol."""
-    halts = state.halts
-    if not halts:
-        return None
-    for scope, value in (
-        ("all", ""),
-        ("session", ask.session_id),
-        ("account", ask.account),
-        ("symbol", ask.symbol),
-    ):
-        halt = halts.get((scope, value))
+    return is_halted(state, ask) if state.halts else None
+
+
+def is_halted(state: State, of: Ask | Order) -> Denial | None:
+    """Who has halted it, in words."""
+    scopes = (("all", ""), ("session", of.session_id), ("account", of.account), ("symbol", of.symbol))
+    for scope, value in scopes:
+        halt = state.halts.get((scope, value))
         if halt is not None:
             return Denial("trading_halted", 99, f"halted by {halt[0]} ({scope} {value}): {halt[1]}")
     return None
@@ -119,11 +146,13 @@ def unknown_symbol(state: State, ask: Ask) -> Denial | None:
 
 
 def unsupported_order(state: State, ask: Ask) -> Denial | None:
-    """OrdType(40), TimeInForce(59) and Side(54) are ones that are worked here."""
+    """OrdType(40), TimeInForce(59) and Side(54) are ones that are worked here; a venue may do less."""
     if ask.ord_type not in ORD_TYPES:
-        return Denial("unsupported_order", 11, f"OrdType {ask.ord_type} is not supported: 1 market, 2 limit")
+        known = ", ".join(sorted(ORD_TYPES))
+        return Denial("unsupported_order", 11, f"OrdType {ask.ord_type} is not supported: {known}")
     if ask.time_in_force not in TIMES_IN_FORCE:
-        return Denial("unsupported_order", 11, f"TimeInForce {ask.time_in_force} is not supported: 0, 3, 4")
+        known = ", ".join(sorted(TIMES_IN_FORCE))
+        return Denial("unsupported_order", 11, f"TimeInForce {ask.time_in_force} is not supported: {known}")
     if ask.side not in SIDES:
         return Denial("unsupported_order", 11, f"Side {ask.side} is not supported: 1 buy, 2 sell")
     return None
@@ -142,10 +171,35 @@ def lot_size(state: State, ask: Ask) -> Denial | None:
     return None
 
 
+def stop_price(state: State, ask: Ask) -> Denial | None:
+    """StopPx(99) of an order that waits for one is positive and on a tick of its price range."""
+    if ask.ord_type not in TRIGGERED:
+        return None
+    stop_px = ask.terms.stop_px if ask.terms is not None else Px(0)
+    if stop_px <= 0 or stop_px % tick_at(ask.instrument, stop_px):
+        return Denial("stop_price", 99, f"stop price {format_scaled(stop_px)} is not a positive tick")
+    return None
+
+
+def displayed_and_minimum(state: State, ask: Ask) -> Denial | None:
+    """MinQty(110) and MaxFloor(111) are whole lots and not more than the order."""
+    terms = ask.terms
+    if terms is None:
+        return None
+    for name, qty in (("MinQty", terms.min_qty), ("MaxFloor", terms.max_floor)):
+        if qty < 0 or qty > ask.order_qty or qty % ask.instrument.lot_size:
+            return Denial(
+                "displayed_and_minimum",
+                13,
+                f"{name} {format_scaled(qty)} is not a number of lots within {format_scaled(ask.order_qty)}",
+            )
+    return None
+
+
 def tick_size(state: State, ask: Ask) -> Denial | None:
     """Price(44) of a limit order is positive and on a tick of its price range."""
     price = ask.price
-    if ask.ord_type == OrdType.MARKET:
+    if ask.ord_type not in PRICED:
         return None
     tick = tick_at(ask.instrument, price)
     if price <= 0 or price % tick:
@@ -178,11 +232,14 @@ def max_order_qty(state: State, ask: Ask) -> Denial | None:
 
 
 def no_reference_price(state: State, ask: Ask) -> Denial | None:
-    """A market order needs a reference price to be held at; with a collar, so does a limit order."""
+    """A market order needs a reference price to be held at; with a collar, so does a limit order.
+
+    An order that waits for a price has its own.
+    """
     assert state.firm is not None
-    if ask.symbol in state.reference_px:
+    if ask.symbol in state.reference_px or ask.ord_type in TRIGGERED:
         return None
-    if ask.ord_type == OrdType.MARKET or state.firm.price_collar_bps:
+    if ask.ord_type not in PRICED or state.firm.price_collar_bps:
         return Denial("no_reference_price", 99, f"no reference price for {ask.symbol}")
     return None
 
@@ -196,18 +253,25 @@ def max_order_notional(state: State, ask: Ask) -> Denial | None:
         return Denial(
             "max_order_notional",
             3,
-            f"value {format_notional(worth)} {instrument.currency} exceeds the limit {format_notional(limit)}",
+            f"value {format_notional(worth)} {instrument.currency} exceeds the limit"
+            f" {format_notional(limit)}",
         )
     return None
 
 
 def price_collar(state: State, ask: Ask) -> Denial | None:
-    """A limit is not further from the reference price than the collar, on its aggressive side."""
+    """A limit is not further from the reference price than the collar, on its aggressive side.
+
+    That of a stop order is measured from its stop price: that is where the market will be.
+    """
     assert state.firm is not None
     collar = state.firm.price_collar_bps
-    if not collar or ask.ord_type == OrdType.MARKET:
+    if not collar or ask.ord_type not in PRICED:
         return None
-    reference = state.reference_px[ask.symbol]
+    if ask.ord_type == OrdType.STOP_LIMIT and ask.terms is not None:
+        reference = ask.terms.stop_px
+    else:
+        reference = state.reference_px[ask.symbol]
     beyond = (ask.price - reference) if ask.side == Side.BUY else (reference - ask.price)
     # Compared as products, so that no rounding decides.
     if beyond > 0 and beyond * BPS > reference * collar:
@@ -276,6 +340,8 @@ CONTROLS: Final[tuple[Control, ...]] = (
     unsupported_order,
     lot_size,
     tick_size,
+    stop_price,
+    displayed_and_minimum,
     duplicate_cl_ord_id,
     max_order_qty,
     no_reference_price,
@@ -286,15 +352,19 @@ CONTROLS: Final[tuple[Control, ...]] = (
 )
 """In the order of the check."""
 
+PLAIN: Final = tuple(c for c in CONTROLS if c not in (stop_price, displayed_and_minimum))
+"""Those that have something to say of an order without `Terms`: most orders have none."""
+
 
 def check(state: State, ask: Ask) -> Denial | None:
     """Run the controls in order. None, or the first refusal. Fills in what the controls share."""
     symbol, qty, prior = ask.symbol, ask.order_qty, ask.prior
     ask.instrument = state.instruments.get(symbol, UNKNOWN_INSTRUMENT)
     ask.holder = state.accounts.get(ask.account, UNKNOWN_ACCOUNT)
-    ask.hold_px = ask.price if ask.ord_type != OrdType.MARKET else market_hold_px(state, symbol)
+    ask.hold_px = ask.price if ask.ord_type in PRICED else unpriced_hold_px(state, symbol, ask.terms)
     ask.leaves_qty = qty if prior is None else max(qty - prior.cum_qty, 0)
-    for control in CONTROLS:
+    plain = ask.terms is None and ask.ord_type not in TRIGGERED
+    for control in PLAIN if plain else CONTROLS:
         denial = control(state, ask)
         if denial is not None:
             return denial
@@ -307,4 +377,3 @@ def tick_at(instrument: ev.InstrumentDefined, price: Px) -> Px:
     # Rows compare by their first price; the second of the key is beyond every tick.
     row = bisect_right(ticks, (price, MAX_SCALED))
     return ticks[row - 1 if row else 0][1]
-

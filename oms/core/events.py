@@ -22,7 +22,7 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
-from oms.core.types import Px, Qty
+from oms.core.types import Px, Qty, Terms
 
 
 class Event(Struct, frozen=True, array_like=True, gc=False):
@@ -191,6 +191,7 @@ class OrderReceived(OrderEvent, frozen=True, array_like=True, gc=False, tag=20):
     price: Px  # 0 for a market order
     time_in_force: str
     hold_px: Px  # the price at which risk holds it: its limit, or the collar's far end for a market order
+    terms: Terms | None = None
 
 
 class OrderDenied(OrderEvent, frozen=True, array_like=True, gc=False, tag=21):
@@ -212,6 +213,8 @@ class OrderDenied(OrderEvent, frozen=True, array_like=True, gc=False, tag=21):
 
 class OrderAccepted(OrderEvent, frozen=True, array_like=True, gc=False, tag=22):
     """The order is live at its first venue. ExecType(150)=0."""
+
+    working_indicator: str = ""  # WorkingIndicator(636), where the venue said: N while it is held back
 
 
 class OrderRejected(OrderEvent, frozen=True, array_like=True, gc=False, tag=23):
@@ -248,6 +251,7 @@ class ReplaceRequested(OrderEvent, frozen=True, array_like=True, gc=False, tag=2
     order_qty: Qty
     price: Px
     hold_px: Px
+    terms: Terms | None = None
 
 
 class RequestDenied(OrderEvent, frozen=True, array_like=True, gc=False, tag=27):
@@ -277,6 +281,7 @@ class OrderCanceled(OrderEvent, frozen=True, array_like=True, gc=False, tag=29):
 
     cl_ord_id: str  # the client's id of the cancel request; empty if nobody asked
     text: str
+    exec_restatement_reason: str = ""  # ExecRestatementReason(378), where the venue gave one unasked
 
 
 class OrderReplaced(OrderEvent, frozen=True, array_like=True, gc=False, tag=30):
@@ -318,6 +323,7 @@ class OrderRouted(OrderEvent, frozen=True, array_like=True, gc=False, tag=40):
     cl_ord_id: str  # ours, unique for all time at every venue
     order_qty: Qty
     price: Px
+    ord_type: str = ""  # what a triggered order turned into; empty where it is the order's own
 
 
 class RouteAccepted(OrderEvent, frozen=True, array_like=True, gc=False, tag=41):
@@ -410,6 +416,156 @@ class ReportQuestioned(OrderEvent, frozen=True, array_like=True, gc=False, tag=5
     text: str
 
 
+# -- what a venue does to an order or an execution beside that ----------------------------------------------
+
+
+class ExecutionBusted(OrderEvent, frozen=True, array_like=True, gc=False, tag=51):
+    """The venue took an execution back. ExecType(150)=H. On any day, whatever became of the order."""
+
+    route_id: int
+    exec_id: str  # the ExecID(17) of the bust itself
+    exec_ref_id: str  # ExecRefID(19): the execution that does not stand any more
+    qty: Qty  # what it was
+    px: Px
+    transact_time_ns: int
+    text: str = ""
+
+
+class ExecutionCorrected(OrderEvent, frozen=True, array_like=True, gc=False, tag=52):
+    """The venue corrected an execution. ExecType(150)=G. From now on `exec_id` stands for it."""
+
+    route_id: int
+    exec_id: str
+    exec_ref_id: str
+    last_qty: Qty  # what it is now
+    last_px: Px
+    qty: Qty  # what it was
+    px: Px
+    transact_time_ns: int
+    text: str = ""
+
+
+class OrderRestated(OrderEvent, frozen=True, array_like=True, gc=False, tag=53):
+    """The venue restated the order of its own accord. ExecType(150)=D."""
+
+    route_id: int
+    exec_restatement_reason: str  # ExecRestatementReason(378)
+    order_qty: Qty  # of the order from now on
+    price: Px
+    route_qty: Qty  # and of the route
+    text: str = ""
+
+
+class OrderStopped(OrderEvent, frozen=True, array_like=True, gc=False, tag=54):
+    """The venue guarantees a price; nothing is executed yet. ExecType(150)=7."""
+
+    route_id: int
+    last_qty: Qty
+    last_px: Px
+    text: str = ""
+
+
+class OrderSuspended(OrderEvent, frozen=True, array_like=True, gc=False, tag=55):
+    """The venue does not trade the order for the time being. ExecType(150)=9."""
+
+    route_id: int
+    text: str = ""
+
+
+class OrderTriggered(OrderEvent, frozen=True, array_like=True, gc=False, tag=56):
+    """What was held back, or suspended, is working now. ExecType(150)=L."""
+
+    route_id: int  # 0 if it was we who held it
+    text: str = ""
+
+
+class OrderCalculated(OrderEvent, frozen=True, array_like=True, gc=False, tag=57):
+    """The venue has done with the order, the average price included. ExecType(150)=B."""
+
+    route_id: int
+    text: str = ""
+
+
+class RequestQueued(OrderEvent, frozen=True, array_like=True, gc=False, tag=58):
+    """A replace waits until the request before it is answered. The client is told when its turn comes."""
+
+    session_id: str
+    cl_ord_id: str
+    orig_cl_ord_id: str
+    ord_type: str
+    order_qty: Qty
+    price: Px
+    terms: Terms | None = None
+
+
+class DayEnded(Event, frozen=True, array_like=True, gc=False, tag=59):
+    """The trading day is over: day quantities start from 0, what was done for the day works again."""
+
+    who: str  # a person, or the calendar
+
+
+class ProfileDefined(Event, frozen=True, array_like=True, gc=False, tag=60):
+    """How a client wants to be talked to became known, or changed. The whole record; the last one wins."""
+
+    session_id: str
+    pending_reports: bool  # whether it is told of pending cancels and replaces
+    poss_resend: str  # "status" or "ignore": what a repeated order with PossResend(97) is answered by
+    second_request: str  # "pass", "queue" or "refuse": a replace while a request is unanswered
+
+
+class TradeUnknown(Event, frozen=True, array_like=True, gc=False, tag=61):
+    """A venue reported an execution of an order that we never gave it. DontKnowTrade(Q) to the venue."""
+
+    venue: str
+    venue_order_id: str  # the venue's OrderID(37)
+    exec_id: str
+    dk_reason: str  # DKReason(127)
+    symbol: str
+    side: str
+    last_qty: Qty
+    last_px: Px
+    text: str
+
+
+class VenueDefined(Event, frozen=True, array_like=True, gc=False, tag=62):
+    """What a venue can do became known, or changed. The whole record; the last one wins.
+
+    A venue of which nothing is known is taken to do everything that the engine knows.
+    """
+
+    venue: str
+    ord_types: tuple[str, ...]  # OrdType(40)
+    times_in_force: tuple[str, ...]  # TimeInForce(59)
+    terms: tuple[str, ...]  # fields of `Terms`
+
+
+class MassCancelRequested(Event, frozen=True, array_like=True, gc=False, tag=63):
+    """A client asks to cancel all of its orders, or those of an instrument. OrderMassCancelReport(r)."""
+
+    session_id: str
+    cl_ord_id: str
+    request_type: str  # MassCancelRequestType(530): 1 by symbol, 7 all
+    symbol: str
+    side: str
+    affected: int  # how many orders; -1 if the request is refused
+    text: str = ""
+
+
+class MassStatusRequested(OrderEvent, frozen=True, array_like=True, gc=False, tag=64):
+    """A client asks how its open orders stand: one of them, or none with `order_id` 0."""
+
+    session_id: str
+    mass_status_req_id: str  # MassStatusReqID(584)
+    total: int  # TotNumReports(911)
+    is_last: bool  # LastRptRequested(912)
+
+
+class OrderHeld(OrderEvent, frozen=True, array_like=True, gc=False, tag=65):
+    """We hold the order until its stop price is reached, since its venue cannot. ExecType(150)=0."""
+
+    venue: str
+
+
 AnyEvent = (
     EngineStarted
     | InstrumentDefined
@@ -451,6 +607,21 @@ AnyEvent = (
     | RouteExpired
     | StatusAsked
     | ReportQuestioned
+    | ExecutionBusted
+    | ExecutionCorrected
+    | OrderRestated
+    | OrderStopped
+    | OrderSuspended
+    | OrderTriggered
+    | OrderCalculated
+    | RequestQueued
+    | DayEnded
+    | ProfileDefined
+    | TradeUnknown
+    | VenueDefined
+    | MassCancelRequested
+    | MassStatusRequested
+    | OrderHeld
 )
 
 encode: Final = msgspec.msgpack.Encoder().encode

@@ -1,13 +1,17 @@
 """The client's order, its versions and open requests, and its routes to venues.
 
 What an order *is* and what has been *asked* of it are kept apart. `working` says how far the order itself has
-come (pending new, live, or ended in one of five ways); `requests` are the cancels and replaces that are still
+come (pending new, live, or ended in one of six ways); `requests` are the cancels and replaces that are still
 unanswered. OrdStatus(39) is derived from both and from the quantities, by the precedence that FIX gives, so
 that an order can be part-filled and pending cancel at once without either fact being lost.
 
 Versions: an accepted replace appends a `Version`; nothing is overwritten. Quantities (`cum_qty`,
 `cum_notional`) run over all versions. A refused request leaves no version: its ClOrdID can be neither used
 again nor named as OrigClOrdID.
+
+Executions are kept one by one with their route: a venue may correct or bust each of them, on a later day too,
+and a report of one that is known changes nothing. `day_cum_qty` is what was executed on `day`, for
+orders that outlive it.
 
 A `Route` is one child of an order at one venue, with ids, quantities and requests of its own. Fills of routes
 are fills of the order; everything else about a route reaches the order only through an event that says so.
@@ -20,9 +24,17 @@ from typing import Final
 
 from msgspec import Struct, field
 
-from oms.core.types import CxlRejResponseTo, OrdStatus, Px, Qty
+from oms.core.types import GOOD_TILL, CxlRejResponseTo, OrdStatus, Px, Qty, Terms
 
-ENDED: Final = frozenset((OrdStatus.DONE_FOR_DAY, OrdStatus.CANCELED, OrdStatus.REJECTED, OrdStatus.EXPIRED))
+ENDED: Final = frozenset(
+    (
+        OrdStatus.DONE_FOR_DAY,
+        OrdStatus.CANCELED,
+        OrdStatus.REJECTED,
+        OrdStatus.EXPIRED,
+        OrdStatus.CALCULATED,
+    )
+)
 """Values of `working` from which an order executes no more. A full fill is not among them: it is derived."""
 
 
@@ -34,6 +46,7 @@ class Version(Struct, gc=False):
     price: Px  # 0 for a market order
     hold_px: Px
     at_ns: int
+    terms: Terms | None = None
 
 
 class Request(Struct, gc=False):
@@ -45,6 +58,29 @@ class Request(Struct, gc=False):
     order_qty: Qty
     price: Px
     hold_px: Px
+    terms: Terms | None = None
+
+
+class Queued(Struct, gc=False):
+    """A replace that waits until an earlier request is answered: see `Profile.second_request`."""
+
+    session_id: str
+    cl_ord_id: str
+    ord_type: str
+    order_qty: Qty
+    price: Px
+    terms: Terms | None = None
+
+
+class Execution(Struct, array_like=True, gc=False):
+    """One execution as the venue last said it; or a bust, which is of no quantity and does not stand."""
+
+    number: int  # within its route, from 1 on: our own ExecID(17) is made of it
+    qty: int
+    px: int
+    day: int  # the day it was executed on
+    stands: bool = True  # not busted, and not replaced by a correction
+    successor: str = ""  # the ExecID of the correction that replaced it
 
 
 class RouteRequest(Struct, gc=False):
@@ -65,6 +101,7 @@ class Route(Struct, gc=False):
     cl_ord_id: str  # ours: the accepted one
     order_qty: Qty
     price: Px
+    ord_type: str = ""  # where it is not the order's: see `held`
     sent_ids: int = 1  # how many ClOrdIDs we have used for it: the next is numbered so
     venue_order_id: str = ""
     past_ids: list[str] = field(default_factory=list)  # accepted ids that a replace has put aside
@@ -72,6 +109,7 @@ class Route(Struct, gc=False):
     cum_qty: int = 0
     cum_notional: int = 0
     requests: list[RouteRequest] = field(default_factory=list)
+    executions: dict[str, Execution] = field(default_factory=dict)  # by the venue's ExecID(17)
 
     @property
     def ended(self) -> bool:
@@ -117,6 +155,15 @@ class Order(Struct, gc=False):
     held_qty: int = 0  # what risk holds for it: see risk.py
     held_money: int = 0
     reason: str = ""  # why it ended, where that was not asked for
+    stopped: bool = False  # a price is guaranteed
+    suspended: bool = False  # the venue does not trade it for the time being
+    done_for_day: bool = False  # of an order that outlives the day: nothing more today
+    day: int = 0  # the day that the next two are of
+    day_cum_qty: int = 0
+    day_cum_notional: int = 0
+    queued: list[Queued] = field(default_factory=list)
+    held_for: str = ""  # the venue it goes to when its stop price is reached; empty if we do not hold it
+    canceled_by: str = ""  # ClOrdID(11) of the request that canceled it
 
     @property
     def cl_ord_id(self) -> str:
@@ -143,6 +190,18 @@ class Order(Struct, gc=False):
         """Whether it executes no more."""
         return self.working in ENDED or self.cum_qty >= self.versions[-1].order_qty
 
+    @property
+    def settled(self) -> bool:
+        """Whether it has ended and nothing of it is unanswered."""
+        if not self.ended or self.requests:
+            return False
+        return not any(route.in_doubt for route in self.routes)
+
+    @property
+    def good_till(self) -> bool:
+        """Whether it outlives the day."""
+        return self.time_in_force in GOOD_TILL
+
     def request(self, cl_ord_id: str) -> Request | None:
         """The unanswered request with that ClOrdID."""
         for request in self.requests:
@@ -158,8 +217,9 @@ class Order(Struct, gc=False):
 def ord_status(order: Order) -> str:
     """OrdStatus(39), chosen by precedence among all that is true of the order.
 
-    *Source:* FIX 4.4 volume 4, ExecutionReport: pending cancel, pending replace, done for day, filled,
-    canceled and expired, partially filled, new and rejected and pending new.
+    *Source:* FIX 5.0 SP2 volume 4, ExecutionReport: pending cancel, pending replace, done for day,
+    calculated, filled, stopped, suspended, canceled and expired, partially filled, new and rejected and
+    pending new.
     """
     if order.requests:
         if any(r.response_to == CxlRejResponseTo.CANCEL for r in order.requests):
@@ -170,12 +230,29 @@ def ord_status(order: Order) -> str:
 
 def settled_status(order: Order) -> str:
     """OrdStatus(39) as it would be without the unanswered requests."""
-    if order.working == OrdStatus.DONE_FOR_DAY:
+    working = order.working
+    if working == OrdStatus.DONE_FOR_DAY or order.done_for_day:
         return OrdStatus.DONE_FOR_DAY
+    if working == OrdStatus.CALCULATED:
+        return working
     if order.cum_qty and order.cum_qty >= order.versions[-1].order_qty:
         return OrdStatus.FILLED
-    if order.working in (OrdStatus.CANCELED, OrdStatus.EXPIRED):
-        return order.working
+    if order.stopped:
+        return OrdStatus.STOPPED
+    if order.suspended:
+        return OrdStatus.SUSPENDED
+    if working in (OrdStatus.CANCELED, OrdStatus.EXPIRED):
+        return working
     if order.cum_qty:
         return OrdStatus.PARTIALLY_FILLED
-    return order.working
+    return working
+
+
+def day_quantities(order: Order, day: int) -> tuple[int, int, int]:
+    """DayOrderQty(424), DayCumQty(425), and the notional behind DayAvgPx(426), on that day.
+
+    *Source:* FIX 5.0 SP2 volume 4: DayOrderQty is OrderQty less what was executed before the day.
+    """
+    if order.day != day:
+        return order.order_qty - order.cum_qty, 0, 0
+    return order.order_qty - (order.cum_qty - order.day_cum_qty), order.day_cum_qty, order.day_cum_notional

@@ -4,9 +4,13 @@ A venue that is down takes nothing: the session layer would store the order and 
 comes back, which may be minutes after the client has given up on it. So the refusal is decided here.
 """
 
+import msgspec
+
 from oms.core import events as ev
-from oms.core.controls import Denial
+from oms.core.controls import Ask, Denial
+from oms.core.held import TURNS_INTO
 from oms.core.state import State
+from oms.core.types import GOOD_TILL, Px, TimeInForce
 
 
 def choose_venue(state: State, instrument: ev.InstrumentDefined) -> str:
@@ -26,3 +30,32 @@ def venue_down(state: State, venue: str) -> Denial | None:
     if venue not in state.sessions_up:
         return Denial("venue_down", 2, f"venue {venue} is not logged on")
     return None
+
+
+def can_be_held(state: State, venue: str, ask: Ask) -> bool:
+    """Whether the venue lacks nothing but waiting for the stop price, which we can do."""
+    known = state.venues.get(venue)
+    if known is None or ask.ord_type in known.ord_types or ask.ord_type not in TURNS_INTO:
+        return False
+    terms = msgspec.structs.replace(ask.terms, stop_px=Px(0)) if ask.terms is not None else None
+    later = msgspec.structs.replace(ask, ord_type=TURNS_INTO[ask.ord_type], terms=terms)
+    lasts = ask.time_in_force in (TimeInForce.DAY, *GOOD_TILL)
+    return lasts and venue_lacks(state, venue, later) is None
+
+
+def venue_lacks(state: State, venue: str, ask: Ask) -> Denial | None:
+    """The venue declares what it can do; what it cannot is refused before it leaves."""
+    known = state.venues.get(venue)
+    if known is None:
+        return None
+    lacking = ""
+    if ask.ord_type not in known.ord_types:
+        lacking = f"OrdType {ask.ord_type}"
+    elif ask.time_in_force not in known.times_in_force:
+        lacking = f"TimeInForce {ask.time_in_force}"
+    elif ask.terms is not None:
+        asked = (name for name in ask.terms.__struct_fields__ if getattr(ask.terms, name))
+        lacking = next((name for name in asked if name not in known.terms), "")
+    if not lacking:
+        return None
+    return Denial("venue_lacks", 11, f"venue {venue} does not support {lacking}")

@@ -17,10 +17,11 @@ import msgspec
 from msgspec import Struct, field
 
 from oms.core import events as ev
-from oms.core.order import Order, Request, Route, RouteRequest, Version
+from oms.core.held import HeldOrders
+from oms.core.order import Execution, Order, Queued, Request, Route, RouteRequest, Version
 from oms.core.price_book import PriceBook, Resting
 from oms.core.risk import AccountRisk, fill, money, rehold
-from oms.core.types import SCALE, CxlRejResponseTo, OrdStatus, Px, Qty
+from oms.core.types import PRICED, SCALE, CxlRejResponseTo, OrdStatus, Px, Qty
 
 Key = tuple[str, str]
 
@@ -37,38 +38,47 @@ class Snapshot(Struct):
     groups: list[ev.AllocationGroupDefined]
     orders: list[Order]
     cl_ord_ids: list[tuple[str, str, int]]
-    exec_ids: dict[str, dict[str, int]]
     risk: dict[str, AccountRisk]
     sessions_up: list[str]
     reference_px: dict[str, int]
     halts: list[tuple[str, str, str, str]]
     counts: dict[str, int] = field(default_factory=dict)
+    day: int = 1
+    day_ended_ns: int = 0
+    profiles: list[ev.ProfileDefined] = field(default_factory=list)
+    venues: list[ev.VenueDefined] = field(default_factory=list)
 
 
 class State:
     """Orders, reference data, risk counters and which sessions are up."""
 
     __slots__ = (
+        "_live",
         "accounts",
         "books",
         "buying_power",
         "cl_ord_ids",
         "counts",
+        "day",
+        "day_ended_ns",
+        "due",
         "epoch",
-        "exec_ids",
         "firm",
         "groups",
         "halts",
+        "held",
         "instruments",
         "next_order_id",
         "next_place",
         "order_notional",
         "orders",
+        "profiles",
         "reference_px",
         "risk",
         "routes",
         "sessions_up",
         "venue_of",
+        "venues",
     )
 
     def __init__(self) -> None:
@@ -80,14 +90,23 @@ class State:
         self.firm: ev.FirmDefined | None = None
         self.groups: dict[str, ev.AllocationGroupDefined] = {}
         self.orders: dict[int, Order] = {}
+        # All that is open is among these: what has ended leaves when somebody looks.
+        self._live: dict[int, Order] = {}
         # (session, ClOrdID) -> order id: every id a client ever used, also refused ones; 0: no order meant.
         self.cl_ord_ids: dict[Key, int] = {}
         # Our ClOrdID at a venue -> the route it was used for.
         self.routes: dict[str, tuple[Order, Route]] = {}
-        # Venue -> ExecID -> the order that it executed.
-        self.exec_ids: dict[str, dict[str, int]] = {}
+        self.profiles: dict[str, ev.ProfileDefined] = {}
+        self.venues: dict[str, ev.VenueDefined] = {}
+        # Trading days are counted, from 1 on: what is asked of one is whether it is the same.
+        self.day = 1
+        self.day_ended_ns = 0
+        # Orders whose next request has its turn: see `commands.TakeQueued`.
+        self.due: dict[int, None] = {}
         self.risk: dict[str, AccountRisk] = {}
         self.books: dict[str, PriceBook] = {}
+        # Orders that wait for a price with us, by symbol.
+        self.held: dict[str, HeldOrders] = {}
         self.sessions_up: set[str] = set()
         self.reference_px: dict[str, Px] = {}
         self.halts: dict[Key, tuple[str, str]] = {}
@@ -106,8 +125,13 @@ class State:
         return self.orders.get(self.cl_ord_ids.get((session_id, cl_ord_id), 0))
 
     def open_orders(self) -> list[Order]:
-        """Orders that may still execute or have an unanswered request."""
-        return [o for o in self.orders.values() if not o.ended or o.requests]
+        """Orders that may still execute or have something unanswered, the oldest first.
+
+        O(those, and what has ended since this was asked last).
+        """
+        found = sorted((o for o in self._live.values() if not o.settled), key=lambda o: o.order_id)
+        self._live = {order.order_id: order for order in found}
+        return found
 
     def digest(self) -> str:
         """A hash over all of the state: equal digests mean equal states. O(everything)."""
@@ -136,12 +160,15 @@ class State:
                 groups=[self.groups[k] for k in sorted(self.groups)],
                 orders=[self.orders[k] for k in sorted(self.orders)],
                 cl_ord_ids=sorted((s, c, o) for (s, c), o in self.cl_ord_ids.items()),
-                exec_ids=self.exec_ids,
                 risk=self.risk,
                 sessions_up=sorted(self.sessions_up),
                 reference_px=dict(self.reference_px),
                 halts=sorted((s, v, who, why) for (s, v), (who, why) in self.halts.items()),
                 counts=self.counts,
+                day=self.day,
+                day_ended_ns=self.day_ended_ns,
+                profiles=[self.profiles[k] for k in sorted(self.profiles)],
+                venues=[self.venues[k] for k in sorted(self.venues)],
             )
         )
 
@@ -161,13 +188,20 @@ class State:
         state.groups = {g.account: g for g in snapshot.groups}
         state.orders = {o.order_id: o for o in snapshot.orders}
         state.cl_ord_ids = {(s, c): o for s, c, o in snapshot.cl_ord_ids}
-        state.exec_ids = snapshot.exec_ids
         state.risk = snapshot.risk
         state.sessions_up = set(snapshot.sessions_up)
         state.reference_px = {s: Px(px) for s, px in snapshot.reference_px.items()}
         state.halts = {(s, v): (who, why) for s, v, who, why in snapshot.halts}
         state.counts = snapshot.counts
+        state.day = snapshot.day
+        state.day_ended_ns = snapshot.day_ended_ns
+        state.profiles = {p.session_id: p for p in snapshot.profiles}
+        state.venues = {v.venue: v for v in snapshot.venues}
+        state._live = {o.order_id: o for o in snapshot.orders if not o.settled}
         for order in state.orders.values():
+            state._look_at_queue(order)
+            if order.held_for:
+                state._hold(order)
             for route in order.routes:
                 for n in range(1, route.sent_ids + 1):
                     state.routes[route_cl_ord_id(state.epoch, order.order_id, route.route_id, n)] = (
@@ -194,8 +228,49 @@ class State:
     def _end(self, order: Order, working: str, reason: str) -> None:
         order.working = working
         order.reason = reason
+        order.stopped = order.suspended = order.done_for_day = False
         self._rehold(order)
         self._book(order.symbol).remove(order.order_id)
+        if order.held_for:
+            self._release(order)
+        if order.queued:
+            self._look_at_queue(order)
+
+    def _hold(self, order: Order) -> None:
+        """Wait for the stop price of the order's newest version."""
+        terms = order.versions[-1].terms
+        held = self.held.get(order.symbol)
+        if held is None:
+            held = self.held[order.symbol] = HeldOrders()
+        held.add(order.order_id, order.ord_type, order.side, terms.stop_px if terms is not None else 0)
+
+    def _release(self, order: Order) -> None:
+        order.held_for = ""
+        self.held[order.symbol].remove(order.order_id)
+
+    def _look_at_queue(self, order: Order) -> None:
+        """Whether the order's next request has its turn."""
+        if order.queued and not order.requests:
+            self.due[order.order_id] = None
+        else:
+            self.due.pop(order.order_id, None)
+
+    def _rest(self, order: Order, price: int, leaves_qty: int) -> None:
+        """What is open of an order goes into the book, or stays there.
+
+        Before, that was `leaves_qty` at `price`.
+        """
+        leaves = order.leaves_qty
+        if order.price and (order.price != price or leaves > leaves_qty):
+            order.place = self._take_place()
+        if leaves > 0:
+            self._live[order.order_id] = order
+        book = self._book(order.symbol)
+        if order.order_id in book:
+            # A market order that the venue had given a price may have lost it again.
+            book.amend(order.order_id, order.price, leaves if order.price else 0)
+        elif leaves > 0 and order.price:
+            book.add(Resting(order.order_id, order.side, order.price, leaves))
 
     def _take_place(self) -> int:
         """The last place in the queue."""
@@ -280,10 +355,11 @@ def _order_received(state: State, event: ev.OrderReceived) -> None:
         event.time_in_force,
         event.at_ns,
         place,
-        [Version(event.cl_ord_id, event.order_qty, price, event.hold_px, event.at_ns)],
+        [Version(event.cl_ord_id, event.order_qty, price, event.hold_px, event.at_ns, event.terms)],
     )
-    state.orders[order_id] = order
-    state.cl_ord_ids[event.session_id, event.cl_ord_id] = order_id
+    state.orders[order_id] = state._live[order_id] = order
+    if event.cl_ord_id:
+        state.cl_ord_ids[event.session_id, event.cl_ord_id] = order_id
     state.next_order_id = order_id + 1
     instrument = state.instruments[symbol]
     rehold(state.risk[event.account], order, instrument.currency, instrument.price_unit)
@@ -307,8 +383,9 @@ def _order_denied(state: State, event: ev.OrderDenied) -> None:
         working=OrdStatus.REJECTED,
         reason=event.reason,
     )
-    # A duplicate must not take over the id of the order that used it first.
-    state.cl_ord_ids.setdefault((event.session_id, event.cl_ord_id), event.order_id)
+    if event.cl_ord_id:
+        # A duplicate must not take over the id of the order that used it first.
+        state.cl_ord_ids.setdefault((event.session_id, event.cl_ord_id), event.order_id)
     state.next_order_id = event.order_id + 1
     state._count("denied")
 
@@ -326,29 +403,66 @@ def _order_rejected(state: State, event: ev.OrderRejected) -> None:
 
 def _order_filled(state: State, event: ev.OrderFilled) -> None:
     order = state.orders[event.order_id]
-    route = order.route(event.route_id)
-    notional = event.last_px * event.last_qty
-    route.cum_qty += event.last_qty
-    route.cum_notional += notional
-    order.cum_qty += event.last_qty
-    order.cum_notional += notional
-    venue_ids = state.exec_ids.get(route.venue)
-    if venue_ids is None:
-        venue_ids = state.exec_ids[route.venue] = {}
-    venue_ids[event.exec_id] = order.order_id
-    instrument = state.instruments[order.symbol]
-    risk = state.risk[order.account]
-    worth = (
-        notional
-        if instrument.price_unit == SCALE
-        else money(event.last_px, event.last_qty, instrument.price_unit)
-    )
-    fill(risk, order, instrument.currency, event.last_qty, worth)
-    rehold(risk, order, instrument.currency, instrument.price_unit)
+    qty, px = event.last_qty, event.last_px
+    route = order.routes[event.route_id - 1]
+    route.executions[event.exec_id] = Execution(len(route.executions) + 1, qty, px, state.day)
+    _executed(state, order, route, qty, px, px * qty, state.day)
     book = state.books.get(order.symbol)
     if book is not None and order.order_id in book:
-        book.reduce(order.order_id, event.last_qty)
+        book.reduce(order.order_id, qty)
     state._count("fills")
+
+
+def _executed(state: State, order: Order, route: Route, qty: int, px: int, notional: int, day: int) -> None:
+    """Count an execution of that day, or take it back where `qty` and `notional` are negative."""
+    route.cum_qty += qty
+    route.cum_notional += notional
+    order.cum_qty += qty
+    order.cum_notional += notional
+    if order.day != state.day:
+        order.day = state.day
+        order.day_cum_qty = order.day_cum_notional = 0
+    if day == state.day:
+        order.day_cum_qty += qty
+        order.day_cum_notional += notional
+    instrument = state.instruments[order.symbol]
+    risk = state.risk[order.account]
+    unit = instrument.price_unit
+    if unit == SCALE:
+        worth = notional
+    else:
+        # Rounded as it was counted, also where it is taken back.
+        worth = money(px, qty, unit) if qty > 0 else -money(px, -qty, unit)
+    fill(risk, order, instrument.currency, qty, worth)
+    rehold(risk, order, instrument.currency, unit)
+
+
+def _execution_busted(state: State, event: ev.ExecutionBusted) -> None:
+    order = state.orders[event.order_id]
+    route = order.route(event.route_id)
+    busted = route.executions[event.exec_ref_id]
+    busted.stands = False
+    leaves = order.leaves_qty
+    route.executions[event.exec_id] = Execution(len(route.executions) + 1, 0, 0, state.day, stands=False)
+    _executed(state, order, route, -busted.qty, busted.px, -busted.px * busted.qty, busted.day)
+    state._rest(order, order.price, leaves)
+    state._count("busts")
+
+
+def _execution_corrected(state: State, event: ev.ExecutionCorrected) -> None:
+    order = state.orders[event.order_id]
+    route = order.route(event.route_id)
+    before = route.executions[event.exec_ref_id]
+    before.stands = False
+    before.successor = event.exec_id
+    leaves = order.leaves_qty
+    qty, px = event.last_qty, event.last_px
+    # Of the day of what it corrects.
+    route.executions[event.exec_id] = Execution(len(route.executions) + 1, qty, px, before.day)
+    _executed(state, order, route, -before.qty, before.px, -before.px * before.qty, before.day)
+    _executed(state, order, route, qty, px, px * qty, before.day)
+    state._rest(order, order.price, leaves)
+    state._count("corrections")
 
 
 def _cancel_requested(state: State, event: ev.CancelRequested) -> None:
@@ -356,7 +470,10 @@ def _cancel_requested(state: State, event: ev.CancelRequested) -> None:
     order.requests.append(
         Request(CxlRejResponseTo.CANCEL, event.cl_ord_id, event.orig_cl_ord_id, Qty(0), Px(0), Px(0))
     )
-    state.cl_ord_ids[event.session_id, event.cl_ord_id] = event.order_id
+    if event.cl_ord_id:
+        state.cl_ord_ids[event.session_id, event.cl_ord_id] = event.order_id
+    if order.queued:
+        state._look_at_queue(order)
 
 
 def _replace_requested(state: State, event: ev.ReplaceRequested) -> None:
@@ -369,21 +486,44 @@ def _replace_requested(state: State, event: ev.ReplaceRequested) -> None:
             event.order_qty,
             event.price,
             event.hold_px,
+            event.terms,
         )
     )
     state.cl_ord_ids[event.session_id, event.cl_ord_id] = event.order_id
     state._rehold(order)
+    if order.queued:
+        _leave_queue(state, order, event.cl_ord_id)
 
 
 def _request_denied(state: State, event: ev.RequestDenied) -> None:
-    state.cl_ord_ids.setdefault((event.session_id, event.cl_ord_id), event.order_id)
+    if event.cl_ord_id:
+        state.cl_ord_ids.setdefault((event.session_id, event.cl_ord_id), event.order_id)
     state._count("requests_denied")
+    order = state.orders.get(event.order_id)
+    # A repetition that is refused is not the one that waits under the same id.
+    if order is not None and order.queued and event.reason != "duplicate_cl_ord_id":
+        _leave_queue(state, order, event.cl_ord_id)
+
+
+def _request_queued(state: State, event: ev.RequestQueued) -> None:
+    order = state.orders[event.order_id]
+    order.queued.append(
+        Queued(event.session_id, event.cl_ord_id, event.ord_type, event.order_qty, event.price, event.terms)
+    )
+    state.cl_ord_ids[event.session_id, event.cl_ord_id] = event.order_id
+
+
+def _leave_queue(state: State, order: Order, cl_ord_id: str) -> None:
+    order.queued = [q for q in order.queued if q.cl_ord_id != cl_ord_id]
+    state._look_at_queue(order)
 
 
 def _request_rejected(state: State, event: ev.RequestRejected) -> None:
     order = state.orders[event.order_id]
     order.requests = [r for r in order.requests if r.cl_ord_id != event.cl_ord_id]
     state._rehold(order)
+    if order.queued:
+        state._look_at_queue(order)
     state._count("requests_rejected")
 
 
@@ -393,6 +533,7 @@ def _order_canceled(state: State, event: ev.OrderCanceled) -> None:
     if order.working != OrdStatus.CANCELED:
         # Otherwise a second request is answered by the same end.
         state._count("canceled")
+        order.canceled_by = event.cl_ord_id
     state._end(order, OrdStatus.CANCELED, event.text)
 
 
@@ -402,20 +543,19 @@ def _order_replaced(state: State, event: ev.OrderReplaced) -> None:
     if request is None:
         return
     order.requests.remove(request)
-    book = state._book(order.symbol)
     before = order.versions[-1]
-    open_before = before.order_qty - order.cum_qty
+    open_before = max(before.order_qty - order.cum_qty, 0)
     # Below what has executed means: stop there. *Source:* FIX order state matrix C.3.
     order_qty = Qty(max(request.order_qty, order.cum_qty))
-    order.versions.append(Version(request.cl_ord_id, order_qty, request.price, request.hold_px, event.at_ns))
+    order.versions.append(
+        Version(request.cl_ord_id, order_qty, request.price, request.hold_px, event.at_ns, request.terms)
+    )
     state._rehold(order)
-    leaves = order.leaves_qty
-    if order.price and (order.price != before.price or leaves > open_before):
-        order.place = state._take_place()
-    if order.order_id in book:
-        book.amend(order.order_id, order.price, leaves)
-    elif leaves > 0 and order.price:
-        book.add(Resting(order.order_id, order.side, order.price, leaves))
+    state._rest(order, before.price, open_before)
+    if order.held_for:
+        state._hold(order)
+    if order.queued:
+        state._look_at_queue(order)
     state._count("replaced")
 
 
@@ -425,12 +565,81 @@ def _order_expired(state: State, event: ev.OrderExpired) -> None:
 
 
 def _order_done_for_day(state: State, event: ev.OrderDoneForDay) -> None:
-    state._end(state.orders[event.order_id], OrdStatus.DONE_FOR_DAY, event.text)
+    order = state.orders[event.order_id]
+    if order.good_till:
+        order.done_for_day = True
+    else:
+        state._end(order, OrdStatus.DONE_FOR_DAY, event.text)
+
+
+def _day_ended(state: State, event: ev.DayEnded) -> None:
+    state.day += 1
+    state.day_ended_ns = event.at_ns
+    # Those that were filled after they were done for the day as well.
+    for order in state.orders.values():
+        order.done_for_day = False
+
+
+def _order_restated(state: State, event: ev.OrderRestated) -> None:
+    order = state.orders[event.order_id]
+    order.route(event.route_id).order_qty = event.route_qty
+    order.route(event.route_id).price = event.price
+    order.done_for_day = order.suspended = False
+    before = order.versions[-1]
+    if (event.order_qty, event.price) == (before.order_qty, before.price):
+        return
+    leaves = order.leaves_qty
+    hold_px = event.price if order.ord_type in PRICED else before.hold_px
+    order.versions.append(
+        Version(before.cl_ord_id, event.order_qty, event.price, hold_px, event.at_ns, before.terms)
+    )
+    state._rehold(order)
+    state._rest(order, before.price, leaves)
+
+
+def _order_stopped(state: State, event: ev.OrderStopped) -> None:
+    state.orders[event.order_id].stopped = True
+
+
+def _order_suspended(state: State, event: ev.OrderSuspended) -> None:
+    state.orders[event.order_id].suspended = True
+
+
+def _order_triggered(state: State, event: ev.OrderTriggered) -> None:
+    order = state.orders[event.order_id]
+    order.suspended = False
+    if order.held_for:
+        state._release(order)
+
+
+def _order_held(state: State, event: ev.OrderHeld) -> None:
+    order = state.orders[event.order_id]
+    order.working = OrdStatus.NEW
+    order.held_for = event.venue
+    state._hold(order)
+
+
+def _order_calculated(state: State, event: ev.OrderCalculated) -> None:
+    order = state.orders[event.order_id]
+    order.route(event.route_id).working = OrdStatus.CALCULATED
+    state._end(order, OrdStatus.CALCULATED, event.text)
+
+
+def _profile_defined(state: State, event: ev.ProfileDefined) -> None:
+    state.profiles[event.session_id] = event
+
+
+def _mass_cancel_requested(state: State, event: ev.MassCancelRequested) -> None:
+    state.cl_ord_ids.setdefault((event.session_id, event.cl_ord_id), 0)
+
+
+def _venue_defined(state: State, event: ev.VenueDefined) -> None:
+    state.venues[event.venue] = event
 
 
 def _order_routed(state: State, event: ev.OrderRouted) -> None:
     order = state.orders[event.order_id]
-    route = Route(event.route_id, event.venue, event.cl_ord_id, event.order_qty, event.price)
+    route = Route(event.route_id, event.venue, event.cl_ord_id, event.order_qty, event.price, event.ord_type)
     order.routes.append(route)
     state.routes[event.cl_ord_id] = (order, route)
 
@@ -454,6 +663,7 @@ def _cancel_routed(state: State, event: ev.CancelRouted) -> None:
         RouteRequest(CxlRejResponseTo.CANCEL, event.cl_ord_id, event.request_cl_ord_id, Qty(0), Px(0))
     )
     state.routes[event.cl_ord_id] = (order, route)
+    state._live[order.order_id] = order
 
 
 def _replace_routed(state: State, event: ev.ReplaceRouted) -> None:
@@ -466,6 +676,7 @@ def _replace_routed(state: State, event: ev.ReplaceRouted) -> None:
         )
     )
     state.routes[event.cl_ord_id] = (order, route)
+    state._live[order.order_id] = order
 
 
 def _route_canceled(state: State, event: ev.RouteCanceled) -> None:
@@ -494,8 +705,10 @@ def _route_request_rejected(state: State, event: ev.RouteRequestRejected) -> Non
 
 
 def _route_expired(state: State, event: ev.RouteExpired) -> None:
-    route = state.orders[event.order_id].route(event.route_id)
-    route.working = OrdStatus.DONE_FOR_DAY if event.done_for_day else OrdStatus.EXPIRED
+    order = state.orders[event.order_id]
+    if event.done_for_day and order.good_till:
+        return
+    order.route(event.route_id).working = OrdStatus.DONE_FOR_DAY if event.done_for_day else OrdStatus.EXPIRED
 
 
 def _report_questioned(state: State, event: ev.ReportQuestioned) -> None:
@@ -536,4 +749,17 @@ _APPLY: Final[dict[type, Callable[[State, Any], None]]] = {
     ev.RouteRequestRejected: _route_request_rejected,
     ev.RouteExpired: _route_expired,
     ev.ReportQuestioned: _report_questioned,
+    ev.ExecutionBusted: _execution_busted,
+    ev.ExecutionCorrected: _execution_corrected,
+    ev.OrderRestated: _order_restated,
+    ev.OrderStopped: _order_stopped,
+    ev.OrderSuspended: _order_suspended,
+    ev.OrderTriggered: _order_triggered,
+    ev.OrderHeld: _order_held,
+    ev.OrderCalculated: _order_calculated,
+    ev.RequestQueued: _request_queued,
+    ev.DayEnded: _day_ended,
+    ev.ProfileDefined: _profile_defined,
+    ev.VenueDefined: _venue_defined,
+    ev.MassCancelRequested: _mass_cancel_requested,
 }

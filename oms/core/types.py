@@ -12,6 +12,8 @@ and a journal dump reads like the FIX message it came from.
 from functools import lru_cache
 from typing import Final, NewType
 
+from msgspec import Struct
+
 Px = NewType("Px", int)
 """A price in units of 1e-8 of the instrument's currency."""
 
@@ -32,12 +34,13 @@ NOTIONAL_SCALE: Final = SCALE * SCALE
 MAX_SCALED: Final = 2**63 - 1
 
 
+@lru_cache(maxsize=1 << 16)
 def parse_scaled(text: str) -> int:
     """Read a FIX decimal ("-12.5", "300", ".25") as an int in units of 1e-8.
 
     Raises ValueError for anything that is not a plain decimal number, that has more than eight significant
     decimal places, or that does not fit 64 bits. Exponents, spaces, plus signs and underscores are not FIX.
-    *Source:* FIX 4.4 volume 1, data type float.
+    *Source:* FIX 4.4 volume 1, data type float. Remembered, as in `format_scaled`.
     """
     whole, _, fraction = text.partition(".")
     negative = whole[:1] == "-"
@@ -90,6 +93,22 @@ def average_px(cum_notional: int, cum_qty: int) -> int:
     return (2 * cum_notional + cum_qty) // (2 * cum_qty)
 
 
+def utc_date(ns: int) -> str:
+    """The date of a time, YYYYMMDD, UTC.
+
+    >>> utc_date(1_795_357_800_000_000_000)
+    '20261122'
+
+    By count of days in eras of 400 years that begin with March: nothing here may ask a clock or a calendar.
+    """
+    era, day_of_era = divmod(ns // 86_400_000_000_000 + 719_468, 146_097)
+    year = (day_of_era - day_of_era // 1_460 + day_of_era // 36_524 - day_of_era // 146_096) // 365
+    day = day_of_era - (365 * year + year // 4 - year // 100)
+    month = (5 * day + 2) // 153  # from March on
+    of_month = day - (153 * month + 2) // 5 + 1
+    return f"{year + era * 400 + (month >= 10):04d}{(month + 2) % 12 + 1:02d}{of_month:02d}"
+
+
 class Side:
     """Side(54)."""
 
@@ -102,14 +121,34 @@ class OrdType:
 
     MARKET: Final = "1"
     LIMIT: Final = "2"
+    STOP: Final = "3"
+    STOP_LIMIT: Final = "4"
+    MARKET_IF_TOUCHED: Final = "J"
+    PEGGED: Final = "P"
+
+
+PRICED: Final = frozenset((OrdType.LIMIT, OrdType.STOP_LIMIT))
+"""Order types with a limit price."""
+
+TRIGGERED: Final = frozenset((OrdType.STOP, OrdType.STOP_LIMIT, OrdType.MARKET_IF_TOUCHED))
+"""Order types that wait for a price."""
 
 
 class TimeInForce:
     """TimeInForce(59)."""
 
     DAY: Final = "0"
+    GTC: Final = "1"
+    OPG: Final = "2"
     IOC: Final = "3"
     FOK: Final = "4"
+    GTX: Final = "5"
+    GTD: Final = "6"
+    AT_CLOSE: Final = "7"
+
+
+GOOD_TILL: Final = frozenset((TimeInForce.GTC, TimeInForce.GTD))
+"""Times in force that outlive the day."""
 
 
 class OrdStatus:
@@ -131,20 +170,44 @@ class OrdStatus:
 
 
 class ExecType:
-    """ExecType(150), FIX 4.4."""
+    """ExecType(150), FIX 4.4 where nothing is said."""
 
     NEW: Final = "0"
     DONE_FOR_DAY: Final = "3"
     CANCELED: Final = "4"
     REPLACED: Final = "5"
     PENDING_CANCEL: Final = "6"
+    STOPPED: Final = "7"
     REJECTED: Final = "8"
+    SUSPENDED: Final = "9"
     PENDING_NEW: Final = "A"
+    CALCULATED: Final = "B"
     EXPIRED: Final = "C"
     RESTATED: Final = "D"
     PENDING_REPLACE: Final = "E"
     TRADE: Final = "F"
+    TRADE_CORRECT: Final = "G"
+    TRADE_CANCEL: Final = "H"
     ORDER_STATUS: Final = "I"
+    TRIGGERED: Final = "L"  # later than 4.4
+
+
+class Terms(Struct, frozen=True, array_like=True, gc=False, omit_defaults=True):
+    """What few orders say: how the venue is to work it. Most have none of it, and no `Terms`.
+
+    A field is never removed or moved, a new one goes last: it is part of events.
+    """
+
+    stop_px: Px = Px(0)  # StopPx(99)
+    exec_inst: str = ""  # ExecInst(18): codes with spaces between
+    min_qty: Qty = Qty(0)  # MinQty(110)
+    max_floor: Qty = Qty(0)  # MaxFloor(111): what is shown
+    expire_time: str = ""  # ExpireTime(126), as it was written
+    expire_date: str = ""  # ExpireDate(432), YYYYMMDD
+    peg_offset: Px = Px(0)  # PegOffsetValue(211): may be negative
+    target_strategy: str = ""  # TargetStrategy(847)
+    strategy_parameters: str = ""  # TargetStrategyParameters(848)
+    participation_rate: str = ""  # ParticipationRate(849)
 
 
 class CxlRejResponseTo:

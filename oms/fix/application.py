@@ -19,6 +19,7 @@ rejects that QuickFIX writes itself.
 import logging
 import re
 import sys
+from collections.abc import Callable
 from typing import Final
 
 import quickfix
@@ -34,6 +35,8 @@ log = logging.getLogger("oms.fix")
 
 _HEADER_OR_TRAILER: Final = re.compile(r"(?:^|(?<=\x01))(?:8|9|10|34|43|49|52|56|97|122)=[^\x01]*\x01")
 _MAX_MESSAGE: Final = 1 << 16  # far below a journal segment, far above any order
+_DEFAULT_APPL_VER_ID: Final = 1137
+_MILLISECOND: Final = 1_000_000
 _MAX_SEQ_NUM: Final = 1 << 31
 _NEVER_LATE: Final = (MsgType.NEW_ORDER_SINGLE, MsgType.ORDER_CANCEL_REPLACE_REQUEST)
 
@@ -52,6 +55,7 @@ class Application(quickfix.Application):
         self.failure: BaseException | None = None
         self.sending_ns = 0  # SendingTime of the message being sent by us; 0 while QuickFIX sends by itself
         self.refilling = False  # while the store is filled from the journal nothing is journaled again
+        self.flush: Callable[[], int] = int  # sends what was decided; the engine puts its own here
         self._machine = machine  # durability: an administrative message, too, is synced before it leaves
         # ResendRequests that came while something before them was missing: see Sessions.tick.
         self.early_resend_requests: dict[str, int] = {}
@@ -68,7 +72,12 @@ class Application(quickfix.Application):
                 raise quickfix.IncorrectTagValue(9)
             start = text.index("\x0134=") + 4
             number = int(text[start : text.index(SOH, start)])
-            self.kernel.on_message(self.names[session_id.toString()], number, text)
+            start = text.index("\x0149=") + 4
+            # Checked by the session layer, and the name of the session: see `names`.
+            self.kernel.on_message(text[start : text.index(SOH, start)], number, text)
+            if not self._machine:
+                # What it led to leaves before QuickFIX has done with it. A sync is worth waiting for others.
+                self.flush()
         except quickfix.IncorrectTagValue:
             raise
         except Malformed as error:
@@ -81,8 +90,13 @@ class Application(quickfix.Application):
         self.activity += 1
         try:
             if self.sending_ns:
-                message.getHeader().setField(52, utc_timestamp(self.sending_ns))
+                # QuickFIX has just put the present time there: often the same, to the millisecond.
+                if self.kernel.clock() // _MILLISECOND != self.sending_ns // _MILLISECOND:
+                    message.getHeader().setField(52, utc_timestamp(self.sending_ns))
                 return
+            if message.isSetField(_DEFAULT_APPL_VER_ID):
+                # Over FIXT, QuickFIX puts it into rejects of its own, where it is not allowed.
+                message.removeField(_DEFAULT_APPL_VER_ID)
             text = message.toString()
             found = fields(text)
             name = self.names[session_id.toString()]

@@ -10,7 +10,18 @@ from collections.abc import Callable
 from typing import Final
 
 from oms.core import commands as cmd
-from oms.core.types import MAX_SCALED, ExecType, OrdType, Px, Qty, TimeInForce, parse_scaled
+from oms.core.types import (
+    MAX_SCALED,
+    PRICED,
+    TRIGGERED,
+    ExecType,
+    OrdType,
+    Px,
+    Qty,
+    Terms,
+    TimeInForce,
+    parse_scaled,
+)
 from oms.fix import tags
 from oms.fix.tags import MsgType
 from oms.fix.wire import fields, pairs, parse_utc_timestamp
@@ -18,6 +29,22 @@ from oms.fix.wire import fields, pairs, parse_utc_timestamp
 Fields = dict[str, str]
 
 MD_TRADE: Final = "2"  # MDEntryType(269)
+
+NO_TERMS: Final = Terms()
+TERM_TAGS: Final = frozenset(
+    (
+        tags.STOP_PX,
+        tags.EXEC_INST,
+        tags.MIN_QTY,
+        tags.MAX_FLOOR,
+        tags.EXPIRE_TIME,
+        tags.EXPIRE_DATE,
+        tags.PEG_OFFSET_VALUE,
+        tags.TARGET_STRATEGY,
+    )
+)
+WITH_LAST: Final = (ExecType.TRADE, ExecType.TRADE_CORRECT, ExecType.STOPPED)
+"""ExecTypes whose LastQty(32) and LastPx(31) say something."""
 
 
 class Malformed(Exception):
@@ -66,6 +93,32 @@ def from_venue(venue: str, text: str) -> cmd.Command | None:
 
 
 def _new_order_single(session_id: str, message: Fields) -> cmd.NewOrder:
+    try:
+        # Nothing is missing, every number is one, and it says no more: then this is all there is to do.
+        ord_type, qty = message[tags.ORD_TYPE], parse_scaled(message[tags.ORDER_QTY])
+        price = parse_scaled(message[tags.PRICE]) if ord_type in PRICED else 0
+        ids = (message[tags.CL_ORD_ID], message[tags.ACCOUNT], message[tags.SYMBOL], message[tags.SIDE])
+        time_in_force = message.get(tags.TIME_IN_FORCE, TimeInForce.DAY)
+        plain = TERM_TAGS.isdisjoint(message) and time_in_force != TimeInForce.GTD
+        plain &= ord_type == OrdType.MARKET or (ord_type == OrdType.LIMIT and price > 0)
+        whole = plain and qty > 0 and all(ids)
+    except (KeyError, ValueError):
+        whole = False
+    if not whole:
+        return _odd_new_order_single(session_id, message)
+    return cmd.NewOrder(
+        session_id,
+        *ids,
+        Qty(qty),
+        ord_type,
+        Px(price),
+        time_in_force,
+        message.get(tags.POSS_RESEND) == "Y",
+    )
+
+
+def _odd_new_order_single(session_id: str, message: Fields) -> cmd.NewOrder:
+    """Field by field: an order of a kind that is rare, or one of which to say what is wrong."""
     ord_type = _required(message, tags.ORD_TYPE)
     return cmd.NewOrder(
         session_id,
@@ -78,7 +131,31 @@ def _new_order_single(session_id: str, message: Fields) -> cmd.NewOrder:
         _price(message, ord_type),
         message.get(tags.TIME_IN_FORCE, TimeInForce.DAY),
         message.get(tags.POSS_RESEND) == "Y",
+        _terms(message, ord_type),
     )
+
+
+def _terms(message: Fields, ord_type: str) -> Terms | None:
+    """What few orders say. Raises Malformed, for a stop order without a stop price as well."""
+    if ord_type in TRIGGERED:
+        _positive(message, tags.STOP_PX, f"OrdType {ord_type} needs a stop price")
+    if message.get(tags.TIME_IN_FORCE) == TimeInForce.GTD:
+        until = message.get(tags.EXPIRE_DATE) or message.get(tags.EXPIRE_TIME)
+        if not until:
+            raise Malformed(Malformed.CONDITIONALLY_MISSING, tags.EXPIRE_DATE, "good till which date?")
+    terms = Terms(
+        stop_px=Px(_decimal(message, tags.STOP_PX)),
+        exec_inst=message.get(tags.EXEC_INST, ""),
+        min_qty=Qty(_decimal(message, tags.MIN_QTY)),
+        max_floor=Qty(_decimal(message, tags.MAX_FLOOR)),
+        expire_time=message.get(tags.EXPIRE_TIME, ""),
+        expire_date=message.get(tags.EXPIRE_DATE, ""),
+        peg_offset=Px(_decimal(message, tags.PEG_OFFSET_VALUE)),
+        target_strategy=message.get(tags.TARGET_STRATEGY, ""),
+        strategy_parameters=message.get(tags.TARGET_STRATEGY_PARAMETERS, ""),
+        participation_rate=message.get(tags.PARTICIPATION_RATE, ""),
+    )
+    return terms if terms != NO_TERMS else None
 
 
 def _order_cancel_request(session_id: str, message: Fields) -> cmd.CancelOrder:
@@ -102,6 +179,7 @@ def _order_cancel_replace_request(session_id: str, message: Fields) -> cmd.Repla
         Qty(_positive(message, tags.ORDER_QTY, "a replace needs a quantity")),
         ord_type,
         _price(message, ord_type),
+        _terms(message, ord_type),
     )
 
 
@@ -115,11 +193,44 @@ def _order_status_request(session_id: str, message: Fields) -> cmd.RequestStatus
     )
 
 
+def _order_mass_cancel_request(session_id: str, message: Fields) -> cmd.CancelAll:
+    return cmd.CancelAll(
+        session_id,
+        _required(message, tags.CL_ORD_ID),
+        _required(message, tags.MASS_CANCEL_REQUEST_TYPE),
+        message.get(tags.SYMBOL, ""),
+        message.get(tags.SIDE, ""),
+    )
+
+
+def _order_mass_status_request(session_id: str, message: Fields) -> cmd.RequestAllStatus:
+    return cmd.RequestAllStatus(
+        session_id,
+        _required(message, tags.MASS_STATUS_REQ_ID),
+        _required(message, tags.MASS_STATUS_REQ_TYPE),
+        message.get(tags.SYMBOL, ""),
+        message.get(tags.SIDE, ""),
+    )
+
+
+def _dont_know_trade(session_id: str, message: Fields) -> cmd.DontKnow:
+    return cmd.DontKnow(
+        session_id,
+        _required(message, tags.ORDER_ID),
+        _required(message, tags.EXEC_ID),
+        _required(message, tags.DK_REASON),
+        message.get(tags.TEXT, ""),
+    )
+
+
 _FROM_CLIENT: Final[dict[str, Callable[[str, Fields], cmd.Command]]] = {
     MsgType.NEW_ORDER_SINGLE: _new_order_single,
     MsgType.ORDER_CANCEL_REQUEST: _order_cancel_request,
     MsgType.ORDER_CANCEL_REPLACE_REQUEST: _order_cancel_replace_request,
     MsgType.ORDER_STATUS_REQUEST: _order_status_request,
+    MsgType.DONT_KNOW_TRADE: _dont_know_trade,
+    MsgType.ORDER_MASS_CANCEL_REQUEST: _order_mass_cancel_request,
+    MsgType.ORDER_MASS_STATUS_REQUEST: _order_mass_status_request,
 }
 
 
@@ -128,7 +239,7 @@ _FROM_CLIENT: Final[dict[str, Callable[[str, Fields], cmd.Command]]] = {
 
 def _execution_report(venue: str, message: Fields) -> cmd.VenueReport:
     exec_type = _required(message, tags.EXEC_TYPE)
-    trade = exec_type == ExecType.TRADE
+    trade = exec_type in WITH_LAST
     return cmd.VenueReport(
         venue,
         message.get(tags.CL_ORD_ID, ""),
@@ -145,6 +256,11 @@ def _execution_report(venue: str, message: Fields) -> cmd.VenueReport:
         _whole(message, tags.ORD_REJ_REASON, 99),
         message.get(tags.TEXT, ""),
         _time(message, tags.TRANSACT_TIME),
+        message.get(tags.EXEC_REF_ID, ""),
+        message.get(tags.EXEC_RESTATEMENT_REASON, ""),
+        message.get(tags.WORKING_INDICATOR, ""),
+        message.get(tags.SYMBOL, ""),
+        message.get(tags.SIDE, ""),
     )
 
 
@@ -253,7 +369,7 @@ def _time(message: Fields, tag: str) -> int:
 
 
 def _price(message: Fields, ord_type: str) -> Px:
-    """Price(44), which every order but a market order must carry."""
-    if ord_type == OrdType.MARKET:
+    """Price(44), which every order with a limit must carry."""
+    if ord_type not in PRICED:
         return Px(0)
     return Px(_positive(message, tags.PRICE, f"OrdType {ord_type} needs a price"))

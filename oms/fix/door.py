@@ -27,7 +27,7 @@ import re
 import select
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from typing import Final
 
 log = logging.getLogger("oms.fix.door")
@@ -35,6 +35,8 @@ log = logging.getLogger("oms.fix.door")
 LOGON_SECONDS: Final = 5.0
 LOGON_BYTES: Final = 4096
 MAX_WAITING: Final = 512
+
+FIX50SP2: Final = b"9"  # DefaultApplVerID(1137)
 
 SessionTriple = tuple[str, str, str]
 """BeginString(8), SenderCompID(49), TargetCompID(56), as the client sends them."""
@@ -75,6 +77,15 @@ def identity(logon: bytes) -> SessionTriple:
     )
 
 
+def speaks(logon: bytes) -> bool:
+    """Whether the Logon is for a version that is spoken here: over FIXT 1.1, FIX 5.0 SP2 and no other.
+
+    QuickFIX would take any, and then read what follows without a data dictionary.
+    """
+    found = dict(reversed(_FIELD.findall(logon)))
+    return found.get(b"8") != b"FIXT.1.1" or found.get(b"1137") == FIX50SP2
+
+
 class Door:
     """Listens for clients and hands them to QuickFIX.
 
@@ -103,7 +114,7 @@ class Door:
         self._dead, self._dead_peer = socket.socketpair()
         os.dup2(self._dead.fileno(), self._slot)
 
-    def wants(self, ready: set[int]) -> bool:
+    def wants(self, ready: Set[int]) -> bool:
         """Whether a turn may find something to do."""
         return bool(self._waiting) or self._listener.fileno() in ready
 
@@ -153,6 +164,8 @@ class Door:
                     continue
                 logon = client.recv(length)
                 who = identity(logon)
+                if not speaks(logon):
+                    raise ValueError(f"{who[1]} logs on with another DefaultApplVerID than 9, FIX 5.0 SP2")
                 if who not in self.allowed:
                     raise ValueError(f"no session is configured for {who[1]} to {who[2]}, {who[0]}")
             except BlockingIOError:
@@ -268,7 +281,8 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-_NONE: Final[set[int]] = set()
+NOBODY: Final[frozenset[int]] = frozenset()
+"""No descriptor is readable."""
 
 
 class Watch:
@@ -292,10 +306,10 @@ class Watch:
         with contextlib.suppress(OSError):
             self._epoll.unregister(fd)
 
-    def drain(self) -> set[int]:
+    def drain(self) -> Set[int]:
         """The descriptors that are readable; what was told edge by edge is forgotten: it is looked at now."""
         ready = self._epoll.poll(0)
-        return {fd for fd, _ in ready} if ready else _NONE
+        return {fd for fd, _ in ready} if ready else NOBODY
 
     def fileno(self) -> int:
         """The descriptor of the epoll itself."""

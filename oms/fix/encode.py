@@ -4,7 +4,8 @@ message, always the same one.
 That is what makes a crash harmless: a message that was decided but not sent is written again, to the last
 character, from the journal. So everything in it comes from the event and the state: TransactTime(60) is the
 event's time, and ExecID(17) is made of the journal's epoch and the event's sequence, which also tells a
-person where to look an execution up.
+person where to look it up. That of an execution is made of its order, route and number in it instead, since a
+bust or a correction, perhaps days later, has to name it again.
 
 A text starts with MsgType(35) and carries body fields only; the session adds header and trailer.
 
@@ -15,10 +16,12 @@ is pending reports OrdStatus pending cancel, under the ClOrdID that was in force
 from collections.abc import Callable
 from typing import Any, Final
 
+import msgspec
+
 from oms.core import events as ev
-from oms.core.order import Order, ord_status
+from oms.core.order import Order, day_quantities, ord_status
 from oms.core.state import State
-from oms.core.types import OrdType, average_px
+from oms.core.types import GOOD_TILL, Px, Terms, average_px
 from oms.core.types import format_scaled as dec
 from oms.fix.wire import SOH, utc_timestamp
 
@@ -44,19 +47,51 @@ def _report(
     *,
     cl_ord_id: str = "",
     orig_cl_ord_id: str = "",
+    exec_id: str = "",
     more: str = "",
 ) -> Outgoing:
     """ExecutionReport(8) on an order as it stands."""
     version = order.versions[-1]
     orig = f"41={orig_cl_ord_id}\x01" if orig_cl_ord_id else ""
     price = f"44={dec(version.price)}\x01" if version.price else ""
+    id = cl_ord_id or version.cl_ord_id
+    exec_id = exec_id or f"{state.epoch}-E{seq}"
+    # An order by phone has no id of the client's.
+    ids = f"11={id}\x01{orig}" if id else ""
+    if version.terms is not None:
+        more = terms_text(version.terms) + more
+    if order.time_in_force in GOOD_TILL:
+        more = _day_text(order, state) + more
     return order.session_id, (
-        f"35=8\x0137={state.epoch}-{order.order_id}\x0111={cl_ord_id or version.cl_ord_id}\x01{orig}"
-        f"17={state.epoch}-E{seq}\x01150={exec_type}\x0139={ord_status(order)}\x011={order.account}\x01"
+        f"35=8\x0137={state.epoch}-{order.order_id}\x01{ids}"
+        f"17={exec_id}\x01150={exec_type}\x0139={ord_status(order)}\x011={order.account}\x01"
         f"55={order.symbol}\x0154={order.side}\x0138={dec(version.order_qty)}\x0140={order.ord_type}\x01{price}"
         f"59={order.time_in_force}\x01151={dec(order.leaves_qty)}\x0114={dec(order.cum_qty)}\x01"
         f"6={dec(average_px(order.cum_notional, order.cum_qty))}\x0160={utc_timestamp(event.at_ns)}\x01{more}"
     )
+
+
+def terms_text(terms: Terms) -> str:
+    """The fields that `Terms` stands for."""
+    numbers = ((99, terms.stop_px), (110, terms.min_qty), (111, terms.max_floor), (211, terms.peg_offset))
+    words = (
+        (18, terms.exec_inst),
+        (126, terms.expire_time),
+        (432, terms.expire_date),
+        (847, terms.target_strategy),
+        (848, terms.strategy_parameters),
+        (849, terms.participation_rate),
+    )
+    found = [f"{tag}={dec(value)}\x01" for tag, value in numbers if value]
+    found += [f"{tag}={word}\x01" for tag, word in words if word]
+    return "".join(found)
+
+
+def _day_text(order: Order, state: State) -> str:
+    """DayOrderQty(424), DayCumQty(425), DayAvgPx(426): of orders that outlive the day."""
+    day_order_qty, day_cum_qty, notional = day_quantities(order, state.day)
+    day_avg_px = average_px(notional, day_cum_qty)
+    return f"424={dec(day_order_qty)}\x01425={dec(day_cum_qty)}\x01426={dec(day_avg_px)}\x01"
 
 
 def _text(text: str) -> str:
@@ -80,7 +115,14 @@ def _order_denied(event: ev.OrderDenied, seq: int, state: State) -> Outgoing:
 
 
 def _order_accepted(event: ev.OrderAccepted, seq: int, state: State) -> Outgoing:
-    return _report(state, state.orders[event.order_id], event, seq, "0")
+    order = state.orders[event.order_id]
+    if event.working_indicator:
+        return _report(state, order, event, seq, "0", more=f"636={event.working_indicator}\x01")
+    return _report(state, order, event, seq, "0")
+
+
+def _order_held(event: ev.OrderHeld, seq: int, state: State) -> Outgoing:
+    return _report(state, state.orders[event.order_id], event, seq, "0", more="636=N\x01")
 
 
 def _order_rejected(event: ev.OrderRejected, seq: int, state: State) -> Outgoing:
@@ -91,19 +133,40 @@ def _order_rejected(event: ev.OrderRejected, seq: int, state: State) -> Outgoing
 def _order_filled(event: ev.OrderFilled, seq: int, state: State) -> Outgoing:
     order = state.orders[event.order_id]
     return _report(
-        state, order, event, seq, "F", more=f"32={dec(event.last_qty)}\x0131={dec(event.last_px)}\x01"
+        state,
+        order,
+        event,
+        seq,
+        "F",
+        exec_id=_our_exec_id(state, order, event.route_id, event.exec_id),
+        more=f"32={dec(event.last_qty)}\x0131={dec(event.last_px)}\x01",
     )
 
 
-def _cancel_requested(event: ev.CancelRequested, seq: int, state: State) -> Outgoing:
+def _our_exec_id(state: State, order: Order, route_id: int, exec_id: str) -> str:
+    """The ExecID(17) under which we report what the venue calls `exec_id`."""
+    number = order.route(route_id).executions[exec_id].number
+    return f"{state.epoch}-{order.order_id}-{route_id}-X{number}"
+
+
+def _is_told_of_pending(state: State, order: Order) -> bool:
+    profile = state.profiles.get(order.session_id)
+    return profile is None or profile.pending_reports
+
+
+def _cancel_requested(event: ev.CancelRequested, seq: int, state: State) -> Outgoing | None:
     order = state.orders[event.order_id]
+    if not _is_told_of_pending(state, order):
+        return None
     return _report(
         state, order, event, seq, "6", cl_ord_id=event.cl_ord_id, orig_cl_ord_id=event.orig_cl_ord_id
     )
 
 
-def _replace_requested(event: ev.ReplaceRequested, seq: int, state: State) -> Outgoing:
+def _replace_requested(event: ev.ReplaceRequested, seq: int, state: State) -> Outgoing | None:
     order = state.orders[event.order_id]
+    if not _is_told_of_pending(state, order):
+        return None
     return _report(
         state, order, event, seq, "E", cl_ord_id=event.cl_ord_id, orig_cl_ord_id=event.orig_cl_ord_id
     )
@@ -119,8 +182,12 @@ def _order_canceled(event: ev.OrderCanceled, seq: int, state: State) -> Outgoing
         "4",
         cl_ord_id=event.cl_ord_id,
         orig_cl_ord_id=order.cl_ord_id if event.cl_ord_id else "",
-        more=_text(event.text),
+        more=_reason(event.exec_restatement_reason) + _text(event.text),
     )
+
+
+def _reason(exec_restatement_reason: str) -> str:
+    return f"378={exec_restatement_reason}\x01" if exec_restatement_reason else ""
 
 
 def _order_replaced(event: ev.OrderReplaced, seq: int, state: State) -> Outgoing:
@@ -136,6 +203,56 @@ def _order_done_for_day(event: ev.OrderDoneForDay, seq: int, state: State) -> Ou
     return _report(state, state.orders[event.order_id], event, seq, "3", more=_text(event.text))
 
 
+def _execution_busted(event: ev.ExecutionBusted, seq: int, state: State) -> Outgoing:
+    return _changed_execution(event, seq, state, "H", "32=0\x0131=0\x01")
+
+
+def _execution_corrected(event: ev.ExecutionCorrected, seq: int, state: State) -> Outgoing:
+    what = f"32={dec(event.last_qty)}\x0131={dec(event.last_px)}\x01"
+    return _changed_execution(event, seq, state, "G", what)
+
+
+def _changed_execution(
+    event: ev.ExecutionBusted | ev.ExecutionCorrected, seq: int, state: State, exec_type: str, what: str
+) -> Outgoing:
+    order = state.orders[event.order_id]
+    ref = _our_exec_id(state, order, event.route_id, event.exec_ref_id)
+    return _report(
+        state,
+        order,
+        event,
+        seq,
+        exec_type,
+        exec_id=_our_exec_id(state, order, event.route_id, event.exec_id),
+        more=f"19={ref}\x01{what}{_text(event.text)}",
+    )
+
+
+def _order_restated(event: ev.OrderRestated, seq: int, state: State) -> Outgoing:
+    order = state.orders[event.order_id]
+    return _report(
+        state, order, event, seq, "D", more=_reason(event.exec_restatement_reason) + _text(event.text)
+    )
+
+
+def _order_stopped(event: ev.OrderStopped, seq: int, state: State) -> Outgoing:
+    order = state.orders[event.order_id]
+    what = f"32={dec(event.last_qty)}\x0131={dec(event.last_px)}\x01"
+    return _report(state, order, event, seq, "7", more=what + _text(event.text))
+
+
+def _order_suspended(event: ev.OrderSuspended, seq: int, state: State) -> Outgoing:
+    return _report(state, state.orders[event.order_id], event, seq, "9", more=_text(event.text))
+
+
+def _order_triggered(event: ev.OrderTriggered, seq: int, state: State) -> Outgoing:
+    return _report(state, state.orders[event.order_id], event, seq, "L", more=f"636=Y\x01{_text(event.text)}")
+
+
+def _order_calculated(event: ev.OrderCalculated, seq: int, state: State) -> Outgoing:
+    return _report(state, state.orders[event.order_id], event, seq, "B", more=_text(event.text))
+
+
 def _cancel_reject(
     state: State,
     session_id: str,
@@ -146,7 +263,13 @@ def _cancel_reject(
     reason: int,
     text: str,
 ) -> Outgoing:
-    """OrderCancelReject(9). An order that is not known is NONE and rejected, as the standard has it."""
+    """OrderCancelReject(9). An order that is not known is NONE and rejected, as the standard has it.
+
+    OrigClOrdID(41) of one that is known is the last id that was accepted, whatever the request named.
+    *Source:* FIX order state matrices D.2.c and D.2.d.
+    """
+    if order is not None and order.cl_ord_id:
+        orig_cl_ord_id = order.cl_ord_id
     order_id = f"{state.epoch}-{order.order_id}" if order is not None else "NONE"
     status = ord_status(order) if order is not None else "8"
     return session_id, (
@@ -193,7 +316,31 @@ def _status_requested(event: ev.StatusRequested, seq: int, state: State) -> Outg
     side = f"54={event.side}\x01" if event.side else ""
     return event.session_id, (
         f"35=8\x0137=NONE\x0111={event.cl_ord_id}\x0117={state.epoch}-E{seq}\x01150=I\x0139=8\x01{symbol}{side}"
-        f"151=0\x0114=0\x016=0\x01103=5\x0160={utc_timestamp(event.at_ns)}\x01{asked}58=unknown order\x01"
+        f"38=0\x01151=0\x0114=0\x016=0\x01103=5\x0160={utc_timestamp(event.at_ns)}\x01{asked}"
+        f"58=unknown order\x01"
+    )
+
+
+def _mass_cancel_requested(event: ev.MassCancelRequested, seq: int, state: State) -> Outgoing:
+    refused = event.affected < 0
+    symbol = f"55={event.symbol}\x01" if event.symbol else ""
+    side = f"54={event.side}\x01" if event.side else ""
+    result = "531=0\x01532=99\x01" if refused else f"531={event.request_type}\x01533={event.affected}\x01"
+    return event.session_id, (
+        f"35=r\x0137={state.epoch}-E{seq}\x0111={event.cl_ord_id}\x01530={event.request_type}\x01{result}"
+        f"{symbol}{side}60={utc_timestamp(event.at_ns)}\x01{_text(event.text)}"
+    )
+
+
+def _mass_status_requested(event: ev.MassStatusRequested, seq: int, state: State) -> Outgoing:
+    last = "Y" if event.is_last else "N"
+    asked = f"584={event.mass_status_req_id}\x01911={event.total}\x01912={last}\x01"
+    order = state.orders.get(event.order_id)
+    if order is not None:
+        return _report(state, order, event, seq, "I", more=asked)
+    return event.session_id, (
+        f"35=8\x0137=NONE\x0117={state.epoch}-E{seq}\x01150=I\x0139=8\x0155=NONE\x0154=1\x0138=0\x01151=0\x01"
+        f"14=0\x016=0\x0160={utc_timestamp(event.at_ns)}\x01{asked}58=no open order\x01"
     )
 
 
@@ -202,11 +349,16 @@ def _status_requested(event: ev.StatusRequested, seq: int, state: State) -> Outg
 
 def _order_routed(event: ev.OrderRouted, seq: int, state: State) -> Outgoing:
     order = state.orders[event.order_id]
-    price = f"44={dec(event.price)}\x01" if order.ord_type != OrdType.MARKET else ""
+    price = f"44={dec(event.price)}\x01" if event.price else ""
+    terms = order.versions[-1].terms
+    if event.ord_type and terms is not None:
+        terms = msgspec.structs.replace(terms, stop_px=Px(0))
+    more = terms_text(terms) if terms is not None else ""
+    ord_type = event.ord_type or order.ord_type
     return event.venue, (
         f"35=D\x0111={event.cl_ord_id}\x011={order.account}\x0121=1\x0155={order.symbol}\x0154={order.side}\x01"
-        f"60={utc_timestamp(event.at_ns)}\x0138={dec(event.order_qty)}\x0140={order.ord_type}\x01{price}"
-        f"59={order.time_in_force}\x01"
+        f"60={utc_timestamp(event.at_ns)}\x0138={dec(event.order_qty)}\x0140={ord_type}\x01{price}"
+        f"59={order.time_in_force}\x01{more}"
     )
 
 
@@ -223,11 +375,17 @@ def _cancel_routed(event: ev.CancelRouted, seq: int, state: State) -> Outgoing:
 def _replace_routed(event: ev.ReplaceRouted, seq: int, state: State) -> Outgoing:
     order = state.orders[event.order_id]
     route = order.route(event.route_id)
-    price = f"44={dec(event.price)}\x01" if order.ord_type != OrdType.MARKET else ""
+    price = f"44={dec(event.price)}\x01" if event.price else ""
+    request = order.request(event.request_cl_ord_id)
+    terms = request.terms if request is not None else None
+    if route.ord_type and terms is not None:
+        terms = msgspec.structs.replace(terms, stop_px=Px(0))
+    more = terms_text(terms) if terms is not None else ""
     return route.venue, (
         f"35=G\x0111={event.cl_ord_id}\x0141={event.orig_cl_ord_id}\x01{_venue_order_id(route.venue_order_id)}"
         f"1={order.account}\x0121=1\x0155={order.symbol}\x0154={order.side}\x0138={dec(event.order_qty)}\x01"
-        f"40={order.ord_type}\x01{price}59={order.time_in_force}\x0160={utc_timestamp(event.at_ns)}\x01"
+        f"40={route.ord_type or order.ord_type}\x01{price}59={order.time_in_force}\x01"
+        f"60={utc_timestamp(event.at_ns)}\x01{more}"
     )
 
 
@@ -240,11 +398,19 @@ def _status_asked(event: ev.StatusAsked, seq: int, state: State) -> Outgoing:
     )
 
 
+def _trade_unknown(event: ev.TradeUnknown, seq: int, state: State) -> Outgoing:
+    return event.venue, (
+        f"35=Q\x0137={event.venue_order_id or 'NONE'}\x0117={event.exec_id}\x01127={event.dk_reason}\x01"
+        f"55={event.symbol or 'NONE'}\x0154={event.side or '1'}\x0132={dec(event.last_qty)}\x01"
+        f"31={dec(event.last_px)}\x01{_text(event.text)}"
+    )
+
+
 def _venue_order_id(order_id: str) -> str:
     return f"37={order_id}\x01" if order_id else ""
 
 
-_WRITERS: Final[dict[type, Callable[[Any, int, State], Outgoing]]] = {
+_WRITERS: Final[dict[type, Callable[[Any, int, State], Outgoing | None]]] = {
     ev.OrderDenied: _order_denied,
     ev.OrderAccepted: _order_accepted,
     ev.OrderRejected: _order_rejected,
@@ -262,4 +428,15 @@ _WRITERS: Final[dict[type, Callable[[Any, int, State], Outgoing]]] = {
     ev.CancelRouted: _cancel_routed,
     ev.ReplaceRouted: _replace_routed,
     ev.StatusAsked: _status_asked,
+    ev.ExecutionBusted: _execution_busted,
+    ev.ExecutionCorrected: _execution_corrected,
+    ev.OrderRestated: _order_restated,
+    ev.OrderStopped: _order_stopped,
+    ev.OrderSuspended: _order_suspended,
+    ev.OrderTriggered: _order_triggered,
+    ev.OrderHeld: _order_held,
+    ev.OrderCalculated: _order_calculated,
+    ev.TradeUnknown: _trade_unknown,
+    ev.MassCancelRequested: _mass_cancel_requested,
+    ev.MassStatusRequested: _mass_status_requested,
 }

@@ -11,7 +11,9 @@ under its number and with its original SendingTime, a Heartbeat as a placeholder
 message stood (a resend fills a gap over those).
 
 Settings are ordinary QuickFIX files in sessions/. What must be known only at run time is written into a copy:
-the path of the data dictionary, ports, and what this engine depends on and a file may not change (`_FIXED`).
+the paths of data dictionaries, ports, and what this engine depends on and a file may not change (`_FIXED`).
+A session speaks FIX 4.2, 4.4, or 5.0 SP2 over FIXT 1.1 (`version_of`), in either role. The last has two
+data dictionaries, one of the session layer and one of the application.
 """
 
 import logging
@@ -22,11 +24,14 @@ import tempfile
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Final
+from xml.etree import ElementTree
 
 import quickfix
 
 from oms.core.events import MessageOut
 from oms.fix.application import Application
+from oms.fix.dialect import FIX42, FIX44, FIX50SP2
+from oms.fix.wire import SOH, pairs
 
 log = logging.getLogger("oms.fix")
 
@@ -39,8 +44,10 @@ _FIXED: Final = {
     "ResetOnDisconnect": "N",
     "PersistMessages": "Y",
     "RefreshOnLogon": "N",
+    "CheckCompID": "Y",
+    "TimestampPrecision": "3",
 }
-"""What the journal's truth about sequence numbers depends on."""
+"""What the journal's truth depends on: numbers, whose a message is, and the SendingTime it left with."""
 
 _DEFAULTS: Final = {
     "NonStopSession": "Y",
@@ -48,13 +55,41 @@ _DEFAULTS: Final = {
     "HeartBtInt": "30",
     "SocketNodelay": "Y",
     "ValidateUserDefinedFields": "N",
-    "TimestampPrecision": "3",
     "CheckLatency": "Y",
     "MaxLatency": "120",
 }
 
 
 _NUMBERS: Final = ("HeartBtInt", "ReconnectInterval", "MaxLatency", "LogonTimeout", "LogoutTimeout")
+
+
+FIXT11: Final = "FIXT.1.1"
+
+_DICTIONARIES: Final[dict[str, dict[str, tuple[str, str]]]] = {
+    FIX42: {"DataDictionary": (FIX42, "FIX42.xml")},
+    FIX44: {"DataDictionary": (FIX44, "FIX44.xml")},
+    FIX50SP2: {
+        "TransportDataDictionary": (FIXT11, "FIXT11.xml"),
+        "AppDataDictionary": (FIX50SP2, "FIX50SP2.xml"),
+    },
+}
+"""Version -> the settings that name its data dictionaries, what each must describe, and its usual name."""
+
+_DICTIONARY_KEYS: Final = ("DataDictionary", "TransportDataDictionary", "AppDataDictionary")
+
+_APPL_VER_IDS: Final = (FIX50SP2, "9")
+"""DefaultApplVerID(1137), in words and as it stands on the wire."""
+
+_GROUPS: Final = {"N": "73", "r": "534"}
+"""MsgType(35) -> the count of the repeating group that ends a text of ours: NoOrders, NoAffectedOrders.
+
+QuickFIX sorts by tag what it is not told to keep together.
+"""
+
+_KNOWN_MESSAGES: Final = (*"DEFGHJKLMNPQVWY89jqr", "AF")
+"""What is kept of the dictionary of 5.0 SP2: to read all of it takes QuickFIX seconds, at every start."""
+
+_MESSAGE: Final = re.compile(r"""<message\b[^>]*\bmsgtype=(['"])(\w+)\1.*?</message>\s*""", re.S)
 
 
 class SettingsError(Exception):
@@ -96,17 +131,65 @@ def read_settings(path: Path) -> list[Section]:
         for key in ("BeginString", "SenderCompID", "TargetCompID"):
             if not section.get(key):
                 raise SettingsError(f"{path}: a [SESSION] has no {key}")
-        section.setdefault("DataDictionary", section["BeginString"].replace(".", "") + ".xml")
-        section["DataDictionary"] = str(_dictionary(path, section["DataDictionary"]))
+    for section, own in zip(merged, sessions, strict=True):
+        _set_dictionaries(path, section, own)
     return merged
 
 
-def _dictionary(path: Path, name: str) -> Path:
+def version_of(section: Section) -> str:
+    """The FIX version that a session speaks: "FIX.4.2", "FIX.4.4" or "FIX.5.0SP2"."""
+    return FIX50SP2 if section["BeginString"] == FIXT11 else section["BeginString"]
+
+
+def _set_dictionaries(path: Path, section: Section, own: Section) -> None:
+    """Find the data dictionaries of a session's version; `own` is what stands in its [SESSION]."""
+    who = f"{path}: session {section['TargetCompID']}"
+    begin_string = section["BeginString"]
+    if begin_string == FIXT11:
+        if section.get("DefaultApplVerID") not in _APPL_VER_IDS:
+            raise SettingsError(
+                f"{who}: BeginString {FIXT11} needs DefaultApplVerID={FIX50SP2}"
+                f", not {section.get('DefaultApplVerID') or 'nothing'}: no other version is spoken over it"
+            )
+        section["DefaultApplVerID"] = FIX50SP2
+    elif begin_string not in _DICTIONARIES or begin_string == FIX50SP2:
+        raise SettingsError(
+            f"{who}: BeginString {begin_string} is not supported; it is one of {FIX42}, {FIX44}, {FIXT11}"
+        )
+    dictionaries = _DICTIONARIES[version_of(section)]
+    for key in list(section):
+        # What [DEFAULT] says is for the sessions that it fits.
+        if key.startswith(_DICTIONARY_KEYS) and key not in dictionaries:
+            if key in own:
+                raise SettingsError(
+                    f"{who}: {key} is nothing that {begin_string} takes; it takes {', '.join(dictionaries)}"
+                )
+            del section[key]
+    for key, (version, usual) in dictionaries.items():
+        file = _dictionary(path, key, section.setdefault(key, usual))
+        found = _described(file)
+        if found != version:
+            raise SettingsError(f"{who}: {key} {file.name} describes {found}, the session speaks {version}")
+        section[key] = str(file)
+
+
+def _dictionary(path: Path, key: str, name: str) -> Path:
     """A data dictionary: beside the settings file, or one of those that QuickFIX installs."""
     for folder in (path.parent, Path(sys.prefix) / "share" / "quickfix"):
-        if (folder / name).exists():
+        if (folder / name).is_file():
             return folder / name
-    raise SettingsError(f"{path}: DataDictionary {name} is neither beside it nor among QuickFIX's own")
+    raise SettingsError(f"{path}: {key} {name} is neither beside it nor among QuickFIX's own")
+
+
+def _described(file: Path) -> str:
+    """The version that a data dictionary is of. Raises SettingsError."""
+    try:
+        _, root = next(ElementTree.iterparse(file, ("start",)))
+    except (OSError, ElementTree.ParseError) as error:
+        raise SettingsError(f"{file}: not a data dictionary: {error}") from None
+    pack = root.get("servicepack", "0")
+    version = f"{root.get('type', 'FIX')}.{root.get('major')}.{root.get('minor')}"
+    return version if pack in ("", "0") else f"{version}SP{pack}"
 
 
 def write_settings(sections: Iterable[Section]) -> quickfix.SessionSettings:
@@ -124,6 +207,31 @@ def write_settings(sections: Iterable[Section]) -> quickfix.SessionSettings:
 def session_key(section: Section) -> str:
     """The text that QuickFIX gives a SessionID."""
     return f"{section['BeginString']}:{section['SenderCompID']}->{section['TargetCompID']}"
+
+
+def fill(message: quickfix.Message, text: str) -> None:
+    """Make a message of a text of ours, with the group that ends it, if it has one: see `_GROUPS`."""
+    count = _GROUPS.get(text[3 : text.index(SOH)])
+    if count is None:
+        message.setString(text, False)
+        return
+    head, there, rest = text.partition(f"{SOH}{count}=")
+    message.setString(head + SOH if there else text, False)
+    entries = pairs(rest.partition(SOH)[2])
+    names = list(dict.fromkeys(int(tag) for tag, _ in entries))
+    order = quickfix.IntArray(len(names) + 1)
+    for place, name in enumerate((*names, 0)):
+        order[place] = name
+    group = None
+    for tag, value in entries:
+        if int(tag) == names[0]:
+            if group is not None:
+                message.addGroup(group)
+            group = quickfix.Group(int(count), names[0], order)
+        assert group is not None
+        group.setField(int(tag), value)
+    if group is not None:
+        message.addGroup(group)
 
 
 class Sessions:
@@ -146,7 +254,10 @@ class Sessions:
     def _add(self, kind: type, sections: list[Section]) -> object:
         if kind is quickfix.SocketAcceptor:
             sections = [{**section, "ConnectionType": "acceptor"} for section in sections]
-        sections = [{**s, "DataDictionary": self._without_data_fields(s["DataDictionary"])} for s in sections]
+        sections = [
+            section | {key: self._copy(key, section[key]) for key in _DICTIONARY_KEYS if key in section}
+            for section in sections
+        ]
         settings = write_settings(sections)
         # Session events on the screen, for who asks for them; messages are in the journal.
         events = quickfix.ScreenLogFactory(False, False, True) if log.isEnabledFor(logging.DEBUG) else None
@@ -158,14 +269,19 @@ class Sessions:
             self._sessions[section["TargetCompID"]] = quickfix.Session.lookupSession(key)
         return engine
 
-    def _without_data_fields(self, path: str) -> str:
+    def _copy(self, key: str, path: str) -> str:
         """A copy of a data dictionary in which no field's length is believed.
 
         QuickFIX reads a field of type DATA to the length that the field before it claims, past the end of the
-        message if need be.
+        message if need be. Of the many messages of an application's dictionary some are kept.
         """
         plain = Path(self._folder.name) / (str(abs(hash(path))) + ".xml")
-        plain.write_text(re.sub(r"""type=(['"])DATA\1""", "type='STRING'", Path(path).read_text()))
+        if plain.exists():
+            return str(plain)
+        text = re.sub(r"""type=(['"])DATA\1""", "type='STRING'", Path(path).read_text())
+        if key == "AppDataDictionary":
+            text = _MESSAGE.sub(lambda found: found[0] if found[2] in _KNOWN_MESSAGES else "", text)
+        plain.write_text(text)
         return str(plain)
 
     def refill(self, session_id: str, next_out: int, next_in: int, sent: dict[int, MessageOut]) -> None:
@@ -186,8 +302,7 @@ class Sessions:
                     session.send(heartbeat)
                 else:
                     application.sending_ns = message.at_ns
-                    self._message.setString(message.text, False)
-                    session.send(self._message)
+                    session.send(self._read(message.text))
                     application.sending_ns = 0
             session.setNextSenderMsgSeqNum(next_out)
             session.setNextTargetMsgSeqNum(next_in)
@@ -215,10 +330,13 @@ class Sessions:
             )
         application = self.application
         application.sending_ns = at_ns
-        message = self._message
-        message.setString(text, False)
-        session.send(message)
+        session.send(self._read(text))
         application.sending_ns = 0
+
+    def _read(self, text: str) -> quickfix.Message:
+        """A text of ours as a message of QuickFIX; the next call uses it again."""
+        fill(self._message, text)
+        return self._message
 
     def tick(self) -> None:
         """Heartbeats, test requests and time-outs of every session, however busy its neighbours are.

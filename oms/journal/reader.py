@@ -34,7 +34,8 @@ from .segment import Cursor, Segment, Stop, walk
 _PATIENCE_S: Final = 0.05
 """How long a record may be unreadable before it is judged; a store gets to another core far sooner."""
 _JUDGE_AGAIN_S: Final = 1.0
-_CHUNK: Final = 4096
+_CHUNK: Final = 512
+"""Records at a time: what becomes of them is made while they are still in the processor's cache."""
 _NO_LIMIT: Final = 1 << 63
 
 
@@ -150,7 +151,8 @@ class JournalReader:
 
 
 def scan(directory: Path, from_seq: int = 1) -> Iterator[tuple[int, list[bytes]]]:
-    """Yield (sequence of the first body, bodies): every valid record from `from_seq` on, 4096 at a time.
+    """Yield (sequence of the first body, bodies): every valid record from `from_seq` on, some hundreds at a
+    time.
 
     Ends at the end of the journal or at a torn tail; nothing if there is no journal or it ends before
     `from_seq`.

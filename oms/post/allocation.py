@@ -1,9 +1,17 @@
 """Sharing out what a block has executed.
 
-When: as soon as the order has ended with something executed. If more is executed later (a fill that crossed
-with the cancel, a filled order that was made larger), the block is allocated again over its new totals: a
-new *version*, which names the one it replaces and carries the difference to it. Nothing that was allocated
-before is rewritten.
+When: as soon as the order has ended with something executed. What an order that outlives the day has executed
+is allocated when that day is over: its parts settle before it ends. After that, the block is allocated again
+over its new totals
+
+    as soon as the order has ended again   more was executed: a fill that crossed with the cancel, a filled
+                                           order that was made larger
+    at once, even if it is open again      an execution was busted or corrected: nobody may go on holding what
+                                           does not exist
+
+That is a new *version*, which names the one before, says why it is there and carries the difference to it.
+Nothing that was allocated before is rewritten. A block of which nothing is left has a version that cancels:
+all of its parts are nothing. If something is executed in it again, the next version is new.
 
 How: the *average price method*. Every account gets the block's one average price, so nobody is better off
 for having been filled first, and the result depends on the totals only, not on the order of the fills.
@@ -21,8 +29,9 @@ the group applies to blocks that are allocated afterwards. In a later version an
 shares than before, as largest remainders do not always grow with the total; that is a difference like any
 other.
 
-*Source:* FIX 5.0 SP2 volume 5, AllocationInstruction(J): AllocTransType(71) New and Replace,
-RefAllocID(72), sum of AllocQty(80) = Quantity(53), one AllocAvgPx(153) per account.
+*Source:* FIX 5.0 SP2 volume 5, AllocationInstruction(J): AllocTransType(71) New, Replace and Cancel,
+RefAllocID(72), AllocCancReplaceReason(796), sum of AllocQty(80) = Quantity(53), one AllocAvgPx(153) per
+account.
 """
 
 from collections.abc import Sequence
@@ -30,12 +39,19 @@ from typing import Final
 
 from msgspec import Struct
 
-from oms.core.types import NOTIONAL_SCALE, average_px
+from oms.core.types import NOTIONAL_SCALE
 from oms.post import store
 from oms.post.orders import Block, Share, WorkingOrder
 
 Members = Sequence[tuple[str, int]]
 """(account, weight), in the order of the group."""
+
+NEW: Final = "0"  # AllocTransType(71)
+REPLACE: Final = "1"
+CANCEL: Final = "2"
+
+INCOMPLETE: Final = "1"  # AllocCancReplaceReason(796): the version before did not have all of it
+CHANGED: Final = "2"  # an execution behind it was busted or corrected
 
 _PLACES: Final = {"JPY": 0, "KRW": 0, "CLP": 0, "ISK": 0, "VND": 0, "BHD": 3, "KWD": 3, "OMR": 3, "TND": 3}
 
@@ -86,7 +102,9 @@ class Allocation(Struct, frozen=True):
     """One version of how a block is shared out."""
 
     alloc_id: str  # AllocID(70)
-    ref_alloc_id: str  # RefAllocID(72): the version it replaces; empty for the first
+    ref_alloc_id: str  # RefAllocID(72): the version before; empty for the first
+    trans_type: str
+    reason: str  # empty for the first
     order_id: int
     venue: str
     trade_date: str
@@ -99,7 +117,7 @@ class Allocation(Struct, frozen=True):
     avg_px: int  # AvgPx(6), in quoted prices, units of 1e-8, rounded half up
     money: int
     shares: tuple[Share, ...]
-    before: tuple[Share, ...]  # of the version it replaces, line by line; empty for the first
+    before: tuple[Share, ...]  # of the version before, line by line; empty for the first
 
     def changes(self) -> list[tuple[Share, int, int]]:
         """Each share with the difference in quantity and in money to the version before."""
@@ -112,19 +130,20 @@ class Allocation(Struct, frozen=True):
 
 
 def allocate(
-    order: WorkingOrder, block: Block, members: Members, lot_size: int, epoch: str
+    order: WorkingOrder, block: Block, members: Members, lot_size: int, epoch: str, reason: str = INCOMPLETE
 ) -> Allocation | None:
-    """The block's next allocation, applied to order and block; None if the newest one covers all of it."""
-    if block.qty == block.allocated_qty:
+    """The block's next allocation, applied to order and block; None if the newest one is of all it has."""
+    if block.is_allocated:
         return None
     before = tuple(block.shares)
     if before:
         members = [(share.account, share.weight) for share in before]
     order.allocations += 1
     alloc_id = f"{epoch}-A{order.order_id}-{order.allocations}"
-    avg_px = average_px(block.notional, block.qty)
+    avg_px = block.avg_px
     quantities = share_out(block.qty, [weight for _, weight in members], lot_size)
-    moneys = share_out(block.money, quantities, payable_unit(block.currency))
+    # Where nothing is left, there is no money either, and nothing to share it by.
+    moneys = share_out(block.money, quantities, payable_unit(block.currency)) if block.qty else quantities
     shares = [
         Share(account, weight, qty, avg_px, worth, alloc_id)
         for (account, weight), qty, worth in zip(members, quantities, moneys, strict=True)
@@ -136,6 +155,8 @@ def allocate(
     allocation = Allocation(
         alloc_id,
         block.alloc_id,
+        CANCEL if not block.qty else REPLACE if any(share.qty for share in before) else NEW,
+        reason if before else "",
         order.order_id,
         block.venue,
         block.trade_date,
@@ -163,6 +184,8 @@ def add(batch: store.Batch, allocation: Allocation, seq: int, at_ns: int) -> Non
         {
             "alloc_id": allocation.alloc_id,
             "ref_alloc_id": allocation.ref_alloc_id,
+            "trans_type": allocation.trans_type,
+            "reason": allocation.reason,
             "seq": seq,
             "at_ns": at_ns,
             "order_id": allocation.order_id,

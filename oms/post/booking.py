@@ -19,15 +19,20 @@ currency and every security, hence so do all of them; each owner's books balance
 been allocated stands under `UNALLOCATED` and nowhere else; and what is payable to a broker is payable by
 the fund that owns the shares.
 
+What turns out to be wrong is reversed: the same postings with their signs turned, of kind `fill_reversal` or
+`allocation_reversal`, under the same ref. So a bust reverses its fill; a correction reverses and books what
+is now; an allocation reverses the version before as a whole and books its own. The postings of whatever does
+not hold any more sum to nothing, the others are what holds, and no posting is ever changed.
+
 `balance` is the running sum of the postings, kept in the same transaction. `trial_balance` does not believe
 it: it adds up the postings and compares. The money of a position is the net paid for it (buys less sells);
 no gain is realised here.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
-from msgspec import Struct
+from msgspec import Struct, structs
 from sqlalchemy import Engine, select
 from sqlalchemy.engine import Connection
 
@@ -36,7 +41,7 @@ from oms.post import store
 
 if TYPE_CHECKING:
     from oms.post.allocation import Allocation
-    from oms.post.orders import Fill
+    from oms.post.orders import Fill, Share
 
 UNALLOCATED: Final = "(unallocated)"
 POSITION: Final = "position"
@@ -82,23 +87,29 @@ def book_fill(fill: "Fill") -> list[Posting]:
     ]
 
 
-def book_allocation(allocation: "Allocation") -> list[Posting]:
-    """What an allocation changes against the version before it, from the unallocated to the accounts."""
+def book_shares(allocation: "Allocation", shares: "Sequence[Share]") -> list[Posting]:
+    """The shares of a version of an allocation, from the unallocated to the accounts."""
     sign = 1 if allocation.side == Side.BUY else -1
     symbol, currency, other = allocation.symbol, allocation.currency, broker(allocation.venue)
     postings: list[Posting] = []
     total_qty = total_money = 0
-    for share, qty_change, money_change in allocation.changes():
-        if not qty_change and not money_change:
+    for share in shares:
+        if not share.qty:
             continue
-        qty, worth = sign * qty_change, sign * money_change
+        qty, worth = sign * share.qty, sign * share.money
         total_qty += qty
         total_money += worth
         postings.append(Posting(share.account, POSITION, symbol, qty, currency, worth))
         postings.append(Posting(share.account, other, symbol, -qty, currency, -worth))
-    postings.append(Posting(UNALLOCATED, POSITION, symbol, -total_qty, currency, -total_money))
-    postings.append(Posting(UNALLOCATED, other, symbol, total_qty, currency, total_money))
+    if postings:
+        postings.append(Posting(UNALLOCATED, POSITION, symbol, -total_qty, currency, -total_money))
+        postings.append(Posting(UNALLOCATED, other, symbol, total_qty, currency, total_money))
     return postings
+
+
+def reverse(postings: Iterable[Posting]) -> list[Posting]:
+    """The same postings with their signs turned."""
+    return [structs.replace(posting, qty=-posting.qty, money=-posting.money) for posting in postings]
 
 
 class Ledger:
@@ -121,7 +132,14 @@ class Ledger:
         )  # fmt: skip
 
     def post(
-        self, batch: store.Batch, seq: int, kind: str, ref: str, trade_date: str, postings: Iterable[Posting]
+        self,
+        batch: store.Batch,
+        seq: int,
+        kind: str,
+        ref: str,
+        order_id: int,
+        trade_date: str,
+        postings: Iterable[Posting],
     ) -> None:
         """Write postings and count them into the balances. `ref` is the ExecID or AllocID behind them."""
         if seq != self._seq:
@@ -134,6 +152,7 @@ class Ledger:
                     "line": self._line,
                     "kind": kind,
                     "ref": ref,
+                    "order_id": order_id,
                     "trade_date": trade_date,
                     "owner": posting.owner,
                     "account": posting.account,
@@ -212,6 +231,7 @@ class TrialBalance(Struct, frozen=True):
     unbalanced_seqs: tuple[int, ...]  # journal sequences whose postings do not sum to zero
     balances_agree: bool  # `balance` is the sum of the postings
     unallocated_agrees: bool  # what stands under UNALLOCATED is what the blocks have not allocated
+    blocks_agree: bool  # what the blocks have executed is the sum of the fills
 
     @property
     def is_ok(self) -> bool:
@@ -222,6 +242,7 @@ class TrialBalance(Struct, frozen=True):
             and not self.unbalanced_seqs
             and self.balances_agree
             and self.unallocated_agrees
+            and self.blocks_agree
         )
 
 
@@ -280,7 +301,30 @@ def read_trial_balance(connection: Connection) -> TrialBalance:
         tuple(unbalanced),
         kept == sums,
         _unallocated_by_blocks(connection) == _unallocated_by_books(sums),
+        _executed_by_blocks(connection) == _executed_by_fills(connection),
     )
+
+
+def _executed_by_blocks(connection: Connection) -> dict[tuple[int, str, str], tuple[int, int, int]]:
+    """(order, venue, trade date) -> (quantity, money, notional)."""
+    return {
+        (r.order_id, r.venue, r.trade_date): (r.qty, r.money, r.notional)
+        for r in connection.execute(select(store.block))
+    }
+
+
+def _executed_by_fills(connection: Connection) -> dict[tuple[int, str, str], tuple[int, int, int]]:
+    found: dict[tuple[int, str, str], tuple[int, int, int]] = {}
+    rows = connection.execution_options(yield_per=10_000).execute(select(store.fill))
+    for row in rows:
+        key = (row.order_id, row.venue, row.trade_date)
+        qty, worth, notional = found.get(key, (0, 0, 0))
+        found[key] = (
+            qty + row.sign * row.last_qty,
+            worth + row.sign * row.money,
+            notional + row.sign * row.last_qty * row.last_px,
+        )
+    return found
 
 
 def _unallocated_by_books(

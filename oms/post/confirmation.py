@@ -2,8 +2,9 @@
 
 A confirmation carries the account's whole part, not the difference: the first is *new*; when a later
 version of the allocation changes the account's part or its average price, a confirmation *replaces* the one
-before and names it; an account whose part came to nothing gets a *cancel*. Where nothing changed for an
-account, nothing is sent.
+before and names it; an account whose part came to nothing gets a *cancel*, which names the one that does not
+hold any more. Where nothing changed for an account, nothing is sent. A bust or a correction of a later day
+leaves trade and settlement date as they were.
 
 Gross is the account's share of the block's money, to the last unit of 1e-16, so gross over all accounts is
 the block's notional. Net is gross and commission and fees for a buy, gross less both for a sale. No

@@ -4,9 +4,15 @@ The fold of the order events into a working set. An order stays in memory while 
 from the database when something late arrives for it, so memory holds the open orders and not the day.
 
 An order has ended when it is filled (its cumulative quantity reaches that of its newest version) or when an
-event ended it. Neither is final: a fill may arrive after a cancel, and a filled order may be replaced by a
-larger one. What was allocated by then stays, and is adjusted when the order has ended again; see
-allocation.py.
+event ended it. Neither is final: a fill may arrive after a cancel, a filled order may be replaced by a larger
+one, or have an execution taken back. What was allocated by then stays, and is allocated again; see
+allocation.py. An order that outlives the day does not end by being done for the day.
+
+Executions are counted one by one, since each of them may be busted or corrected, on a later day too. They are
+told apart by order, venue and ExecID(17); an ExecID that is known of its order, be it that of a trade, a bust
+or a correction, is the same report again. A correction stands for the execution that it corrects: of that
+one's trade date, and what a later bust or correction refers to. What was is taken back with the money that
+was counted then, so the sums end where they would be without it, to the last unit.
 
 A `Block` is what is allocated together: the executions of one order, at one venue, on one trade date. An
 allocation is agreed with one broker, and its parts share trade date and settlement date; so an order that
@@ -18,14 +24,19 @@ from collections.abc import Iterable
 from typing import Final
 
 from msgspec import Struct, field
+from sqlalchemy import select
 from sqlalchemy.engine import Connection
 
 from oms.core import events as ev
+from oms.core.types import GOOD_TILL, ExecType, average_px
 from oms.post import store
 from oms.post.booking import money
 
 BlockKey = tuple[str, str]
 """(venue, trade date)."""
+
+ExecKey = tuple[str, str]
+"""(venue, ExecID), within an order."""
 
 
 class Share(Struct, frozen=True):
@@ -53,45 +64,26 @@ class Block(Struct):
     shares: list[Share] = field(default_factory=list)
 
     @property
-    def allocated_qty(self) -> int:
-        """How much of it the newest allocation covers."""
-        return sum(share.qty for share in self.shares)
-
-
-class WorkingOrder(Struct):
-    """An order, as far as post-trade follows it."""
-
-    order_id: int
-    session_id: str
-    cl_ord_id: str
-    account: str
-    symbol: str
-    side: str
-    order_qty: int
-    cum_qty: int = 0
-    ended: str = ""  # the event that ended it: "canceled", "expired", "rejected", "done_for_day"
-    allocations: int = 0  # how many there have been, over all blocks
-    routes: dict[int, str] = field(default_factory=dict)  # route id -> venue
-    replaces: dict[str, int] = field(default_factory=dict)  # the client's ClOrdID -> quantity asked for
-    blocks: dict[BlockKey, Block] = field(default_factory=dict)
+    def avg_px(self) -> int:
+        """AvgPx(6), in quoted prices, units of 1e-8, rounded half up; 0 where nothing is left."""
+        return average_px(self.notional, self.qty)
 
     @property
-    def has_ended(self) -> bool:
-        """Whether what it has executed can be allocated."""
-        return bool(self.ended) or self.cum_qty >= self.order_qty
-
-    @property
-    def status(self) -> str:
-        """In a word, by FIX's precedence: done for the day, filled, ended, open."""
-        if self.ended == "done_for_day":
-            return self.ended
-        if self.cum_qty >= self.order_qty:
-            return "filled"
-        return self.ended or "open"
+    def is_allocated(self) -> bool:
+        """Whether its newest allocation is of what it is now."""
+        shares = self.shares
+        return (
+            self.qty == sum(share.qty for share in shares)
+            and self.money == sum(share.money for share in shares)
+            and self.avg_px == (shares[0].avg_px if shares else 0)
+        )
 
 
 class Fill(Struct, frozen=True):
-    """One execution. *Source:* ExecutionReport(8), ExecType(150)=F."""
+    """One execution, as it was said or corrected to be.
+
+    *Source:* ExecutionReport(8), ExecType(150)=F or G.
+    """
 
     venue: str
     exec_id: str
@@ -105,11 +97,46 @@ class Fill(Struct, frozen=True):
     trade_date: str
 
 
+class WorkingOrder(Struct):
+    """An order, as far as post-trade follows it."""
+
+    order_id: int
+    session_id: str
+    cl_ord_id: str
+    account: str
+    symbol: str
+    side: str
+    time_in_force: str
+    order_qty: int
+    cum_qty: int = 0
+    ended: str = ""  # the event that ended it, in a word of `ENDINGS`
+    allocations: int = 0  # how many there have been, over all blocks
+    routes: dict[int, str] = field(default_factory=dict)  # route id -> venue
+    replaces: dict[str, int] = field(default_factory=dict)  # the client's ClOrdID -> quantity asked for
+    blocks: dict[BlockKey, Block] = field(default_factory=dict)
+    executions: dict[ExecKey, Fill | None] = field(default_factory=dict)  # None: known, does not stand
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether what it has executed can be allocated."""
+        return bool(self.ended) or self.cum_qty >= self.order_qty
+
+    @property
+    def status(self) -> str:
+        """In a word, by FIX's precedence: done for the day, calculated, filled, ended, open."""
+        if self.ended in ("done_for_day", "calculated"):
+            return self.ended
+        if self.cum_qty >= self.order_qty:
+            return "filled"
+        return self.ended or "open"
+
+
 ENDINGS: Final[dict[type[ev.OrderEvent], str]] = {
     ev.OrderRejected: "rejected",
     ev.OrderCanceled: "canceled",
     ev.OrderExpired: "expired",
     ev.OrderDoneForDay: "done_for_day",
+    ev.OrderCalculated: "calculated",
 }
 
 
@@ -122,13 +149,23 @@ def received(event: ev.OrderReceived) -> WorkingOrder:
         event.account,
         event.symbol,
         event.side,
+        event.time_in_force,
         event.order_qty,
     )
 
 
 def replaced(order: WorkingOrder, event: ev.OrderReplaced) -> None:
-    """A replace became the order's newest version; only its request carried the quantity."""
-    order.order_qty = order.replaces.pop(event.cl_ord_id, order.order_qty)
+    """A replace became the order's newest version; only its request carried the quantity.
+
+    Below what has executed means: stop there. *Source:* FIX order state matrix C.3.
+    """
+    order.order_qty = max(order.replaces.get(event.cl_ord_id, order.order_qty), order.cum_qty)
+
+
+def ended(order: WorkingOrder, event: ev.OrderEvent) -> None:
+    """The order came to an end, unless it is only done for the day and lives on."""
+    if type(event) is not ev.OrderDoneForDay or order.time_in_force not in GOOD_TILL:
+        order.ended = ENDINGS[type(event)]
 
 
 def filled(
@@ -136,33 +173,106 @@ def filled(
 ) -> Fill:
     """Count an execution into the order and its block."""
     venue = order.routes[event.route_id]
-    worth = money(event.last_px, event.last_qty, instrument.price_unit)
     block = order.blocks.get((venue, trade_date))
     if block is None:
         block = order.blocks[venue, trade_date] = Block(venue, trade_date, instrument.currency)
-    order.cum_qty += event.last_qty
-    block.qty += event.last_qty
-    block.notional += event.last_px * event.last_qty
-    block.money += worth
-    return Fill(
-        venue,
-        event.exec_id,
+    return _count(order, event.exec_id, event.last_qty, event.last_px, instrument.price_unit, block)
+
+
+def busted(order: WorkingOrder, event: ev.ExecutionBusted) -> Fill:
+    """Take an execution back: what it was.
+
+    Raises ValueError or KeyError if there is none that stands, or another than the event says.
+    """
+    was = _take_back(order, event)
+    order.executions[was.venue, event.exec_id] = None
+    return was
+
+
+def corrected(
+    order: WorkingOrder, event: ev.ExecutionCorrected, instrument: ev.InstrumentDefined
+) -> tuple[Fill, Fill]:
+    """Put an execution in the place of another: what it was, what it is. Raises as `busted` does."""
+    was = _take_back(order, event)
+    block = order.blocks[was.venue, was.trade_date]
+    return was, _count(order, event.exec_id, event.last_qty, event.last_px, instrument.price_unit, block)
+
+
+def _count(order: WorkingOrder, exec_id: str, qty: int, px: int, price_unit: int, block: Block) -> Fill:
+    fill = order.executions[block.venue, exec_id] = Fill(
+        block.venue,
+        exec_id,
         order.order_id,
         order.symbol,
         order.side,
-        event.last_qty,
-        event.last_px,
+        qty,
+        px,
         block.currency,
-        worth,
-        trade_date,
+        money(px, qty, price_unit),
+        block.trade_date,
     )
+    order.cum_qty += qty
+    block.qty += qty
+    block.notional += px * qty
+    block.money += fill.money
+    return fill
+
+
+def _take_back(order: WorkingOrder, event: ev.ExecutionBusted | ev.ExecutionCorrected) -> Fill:
+    key = (order.routes[event.route_id], event.exec_ref_id)
+    was = order.executions[key]
+    if was is None:
+        raise ValueError(f"execution {event.exec_ref_id} does not stand any more")
+    if (was.last_qty, was.last_px) != (event.qty, event.px):
+        raise ValueError(f"execution {event.exec_ref_id} was {was.last_qty} at {was.last_px}")
+    order.executions[key] = None
+    block = order.blocks[was.venue, was.trade_date]
+    order.cum_qty -= was.last_qty
+    block.qty -= was.last_qty
+    block.notional -= was.last_px * was.last_qty
+    block.money -= was.money
+    return was
 
 
 # -- rows ----------------------------------------------------------------------------------------------------
 
 
+def add_fill(
+    batch: store.Batch,
+    fill: Fill,
+    seq: int,
+    transact_time_ns: int,
+    *,
+    exec_type: str = ExecType.TRADE,
+    sign: int = 1,
+    exec_id: str = "",
+    exec_ref_id: str = "",
+) -> None:
+    """Write an execution, or that it is taken back, and then by which `exec_id`."""
+    batch.add(
+        store.fill,
+        {
+            "order_id": fill.order_id,
+            "venue": fill.venue,
+            "exec_id": exec_id or fill.exec_id,
+            "sign": sign,
+            "exec_type": exec_type,
+            "exec_ref_id": exec_ref_id,
+            "seq": seq,
+            "symbol": fill.symbol,
+            "side": fill.side,
+            "last_qty": fill.last_qty,
+            "last_px": fill.last_px,
+            "currency": fill.currency,
+            "money": fill.money,
+            "trade_date": fill.trade_date,
+            "transact_time_ns": transact_time_ns,
+        },
+    )
+
+
 def put(batch: store.Batch, order: WorkingOrder) -> None:
-    """Write the order as it is now. Routes, replace requests and shares are rows of their own, added once."""
+    """Write the order as it is now. Its executions, routes and shares are rows of their own, added once."""
     batch.put(
         store.orders,
         (order.order_id,),
@@ -173,6 +283,7 @@ def put(batch: store.Batch, order: WorkingOrder) -> None:
             "account": order.account,
             "symbol": order.symbol,
             "side": order.side,
+            "time_in_force": order.time_in_force,
             "order_qty": order.order_qty,
             "cum_qty": order.cum_qty,
             "ended": order.ended,
@@ -198,6 +309,13 @@ def put(batch: store.Batch, order: WorkingOrder) -> None:
         )
 
 
+def open_ids(connection: Connection) -> set[int]:
+    """The orders that had executed something and had not ended when they were last written. O(orders)."""
+    order, block = store.orders, store.block
+    executed = select(order.c.order_id).join(block, block.c.order_id == order.c.order_id)
+    return set(connection.execute(executed.where(order.c.status == "open")).scalars())
+
+
 def load(connection: Connection, order_ids: Iterable[int]) -> dict[int, WorkingOrder]:
     """Orders as they were last written. An id that is not known is left out. O(orders asked for)."""
     found: dict[int, WorkingOrder] = {}
@@ -209,11 +327,30 @@ def load(connection: Connection, order_ids: Iterable[int]) -> dict[int, WorkingO
             row.account,
             row.symbol,
             row.side,
+            row.time_in_force,
             row.order_qty,
             row.cum_qty,
             row.ended,
             row.allocations,
         )
+    fills = store.select_by(connection, store.fill, "order_id", found)
+    for row in sorted(fills, key=lambda r: (r.seq, r.sign)):  # of a correction, what was comes first
+        executions = found[row.order_id].executions
+        if row.sign < 0:
+            executions[row.venue, row.exec_ref_id] = executions[row.venue, row.exec_id] = None
+        else:
+            executions[row.venue, row.exec_id] = Fill(
+                row.venue,
+                row.exec_id,
+                row.order_id,
+                row.symbol,
+                row.side,
+                row.last_qty,
+                row.last_px,
+                row.currency,
+                row.money,
+                row.trade_date,
+            )
     by_alloc_id: dict[str, Block] = {}
     for row in store.select_by(connection, store.route, "order_id", found):
         found[row.order_id].routes[row.route_id] = row.venue

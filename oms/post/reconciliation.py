@@ -4,22 +4,32 @@ The broker's trade file is CSV, one line per trade, appended as the trades happe
 
     exec_id,cl_ord_id,order_id,symbol,side,last_qty,last_px,transact_time
 
-`exec_id` is ExecID(17) and the key. `cl_ord_id` is our ClOrdID at the venue, `order_id` the broker's
-OrderID(37), which is not compared. Decimals are text. Columns may stand in another order and there may be
-more; without a header line the order is the one above. A last line without its newline is still being
+`exec_id` is ExecID(17), the key within an order. `cl_ord_id` is our ClOrdID at the venue, `order_id` the
+broker's OrderID(37), which is not compared. Decimals are text. Columns may stand in another order and there
+may be more; without a header line the order is the one above. A last line without its newline is still being
 written: it is left for the next run, and counted.
 
-    missing_at_broker    we booked it, the file does not have it
-    missing_here         the file has it, we did not book it
-    quantity, price,     both have it, and differ in LastQty(32), LastPx(31),
-    side, symbol         Side(54), Symbol(55)
-    order                both have it, but the broker's ClOrdID is not one of the order we booked it to
-    duplicate_at_broker  a further line with the same ExecID; the first is the one that is compared
-    malformed            a line that cannot be read; if its ExecID can, our fill is named with it
+A file with the columns `exec_type` and `exec_ref_id` may have lines of busts and corrections: ExecType(150) F
+or nothing is a trade, H a bust, G a correction, which says what the execution is now; ExecRefID(19) is the
+execution it is about, or nothing if it names that by its own `exec_id`. A file without them may show the same
+by lacking a trade, or by giving it as corrected, under either ExecID. So each side's reports are put together
+to what has become of each execution, and that is compared:
 
-Every line of the file and every fill of ours ends as matched or in a break, with both sides' values;
-nothing is dropped. A run is stored with its breaks and the journal sequence it saw. It looks at all fills
-of the venue, so it belongs after the runner has caught up, on a market that is at rest: a trade on its way
+    missing_at_broker              we booked it, the file does not have it
+    missing_here                   the file has it, we did not book it
+    bust_missing_at_broker         busted here, the file has it standing
+    bust_missing_here              standing here, busted in the file
+    correction_missing_at_broker   corrected here, the file has it as it was before
+    correction_missing_here        corrected in the file, here it is as it was before
+    quantity, price, side, symbol  both have it, and differ in LastQty(32), LastPx(31), Side(54), Symbol(55)
+    order                          both have it, but the broker's ClOrdID is not one of our order's
+    duplicate_at_broker            a further line of the same ExecType, order and ExecID; the first counts
+    malformed                      a line that cannot be read; if its ExecID can, our fill is named with it
+
+What is busted on both sides, or here and not in the file, agrees: there is nothing left of it. Every line of
+the file and every fill of ours belongs to an execution that agrees or to a break, with both sides' values;
+nothing is dropped. A run is stored with its breaks and the journal sequence it saw. It looks at all fills of
+the venue, so it belongs after the runner has caught up, on a market that is at rest: a report on its way
 between the two is a break until it arrives.
 """
 
@@ -32,7 +42,7 @@ from msgspec import Struct
 from sqlalchemy import Engine, func, insert, select
 from sqlalchemy.engine import Connection
 
-from oms.core.types import Side, format_scaled, parse_scaled
+from oms.core.types import ExecType, Side, format_scaled, parse_scaled
 from oms.post import store
 
 COLUMNS: Final = (
@@ -49,6 +59,10 @@ _REQUIRED: Final = ("exec_id", "cl_ord_id", "symbol", "side", "last_qty", "last_
 
 MISSING_AT_BROKER: Final = "missing_at_broker"
 MISSING_HERE: Final = "missing_here"
+BUST_MISSING_AT_BROKER: Final = "bust_missing_at_broker"
+BUST_MISSING_HERE: Final = "bust_missing_here"
+CORRECTION_MISSING_AT_BROKER: Final = "correction_missing_at_broker"
+CORRECTION_MISSING_HERE: Final = "correction_missing_here"
 QUANTITY: Final = "quantity"
 PRICE: Final = "price"
 SIDE: Final = "side"
@@ -67,6 +81,8 @@ class Trade(Struct, frozen=True):
     side: str
     last_qty: int
     last_px: int
+    exec_type: str = ExecType.TRADE
+    exec_ref_id: str = ""  # of a bust or a correction: the execution it is about
 
     def __str__(self) -> str:
         words = {Side.BUY: "buy", Side.SELL: "sell"}
@@ -94,8 +110,8 @@ class Reconciliation(Struct, frozen=True):
     file: str
     seq: int  # the journal was applied up to here
     lines: int  # of trades, complete ones, whether they could be read or not
-    fills: int  # ours
-    matched: int  # agree in everything
+    fills: int  # ours that stand
+    matched: int  # of these: agree in everything
     incomplete_bytes: int  # of a last line without its newline
     breaks: tuple[Break, ...]
 
@@ -172,77 +188,175 @@ def _read_line(number: int, text: str, columns: Sequence[str]) -> Line:
         last_qty, last_px = parse_scaled(fields["last_qty"]), parse_scaled(fields["last_px"])
     except ValueError as error:
         return Line(number, text, exec_id, None, str(error))
-    trade = Trade(exec_id, fields["cl_ord_id"], fields["symbol"], fields["side"], last_qty, last_px)
+    exec_type = fields.get("exec_type") or ExecType.TRADE
+    if exec_type not in (ExecType.TRADE, ExecType.TRADE_CANCEL, ExecType.TRADE_CORRECT):
+        return Line(number, text, exec_id, None, f"exec_type is {exec_type!r}, not F, G or H")
+    trade = Trade(
+        exec_id,
+        fields["cl_ord_id"],
+        fields["symbol"],
+        fields["side"],
+        last_qty,
+        last_px,
+        exec_type,
+        "" if exec_type == ExecType.TRADE else fields.get("exec_ref_id") or exec_id,
+    )
     return Line(number, text, exec_id, trade)
 
 
 # -- the comparison ------------------------------------------------------------------------------------------
 
 
-class Booked(Struct, frozen=True):
-    """A fill of ours."""
+class Story(Struct, eq=False):
+    """What one side says of one execution: the trade, and what it was corrected to or that it was busted."""
 
-    trade: Trade
-    order_id: int
+    said: list[Trade]  # in the order of the reports: the last one holds, unless it is a bust
+    order_id: int  # ours; 0 if it is not known
+    line_number: int = 0  # of the newest report, in the broker's file
+
+    @property
+    def exec_id(self) -> str:
+        """The ExecID by which it became known."""
+        return self.said[0].exec_ref_id or self.said[0].exec_id
+
+    @property
+    def exec_ids(self) -> set[str]:
+        """All by which it may be named."""
+        return {self.exec_id, *(trade.exec_id for trade in self.said)}
+
+    @property
+    def stands(self) -> bool:
+        """Whether there is anything left of it."""
+        return self.said[-1].exec_type != ExecType.TRADE_CANCEL
+
+    def was(self, trade: Trade) -> bool:
+        """Whether it was once, before it was corrected, of that quantity and price."""
+        return any((t.last_qty, t.last_px) == (trade.last_qty, trade.last_px) for t in self.said[:-1])
+
+    def __str__(self) -> str:
+        last = self.said[-1]
+        if not last.exec_ref_id:
+            return str(last)
+        return f"{'corrected' if self.stands else 'busted'} by {last.exec_id}: {last}"
+
+
+class Stories:
+    """One side's executions, by order and ExecID."""
+
+    def __init__(self) -> None:
+        self.all: list[Story] = []
+        self._by_id: dict[tuple[object, str], Story] = {}
+
+    def find(self, order: object, exec_id: str) -> Story | None:
+        """The execution of an order, by any of its ExecIDs."""
+        return self._by_id.get((order, exec_id))
+
+    def tell(self, order: object, order_id: int, trade: Trade, line_number: int = 0) -> None:
+        """Add a report: of an execution that is known, or of a new one."""
+        story = self.find(order, trade.exec_ref_id) if trade.exec_ref_id else None
+        if story is None:
+            story = Story([], order_id)
+            self.all.append(story)
+        story.said.append(trade)
+        story.line_number = line_number
+        for exec_id in (trade.exec_ref_id, trade.exec_id):
+            if exec_id:
+                self._by_id.setdefault((order, exec_id), story)
 
 
 def compare(
-    booked: Mapping[str, Booked], orders_by_cl_ord_id: Mapping[str, int], lines: Sequence[Line]
+    booked: Stories, orders_by_cl_ord_id: Mapping[str, int], lines: Sequence[Line]
 ) -> tuple[int, list[Break]]:
-    """(how many agree in everything, the breaks): those of the file by line, then what it does not have.
+    """(how many that stand agree in everything, the breaks): those of the file by line, then what it lacks.
 
-    `booked` is by ExecID, `orders_by_cl_ord_id` our order by our ClOrdID at the venue. O(fills + lines).
+    `orders_by_cl_ord_id` is our order by our ClOrdID at the venue. O(fills + lines).
     """
     breaks: list[Break] = []
-    seen: dict[str, int] = {}  # ExecID -> the first line that has it and can be read
-    named: set[str] = set()  # ExecIDs of lines that cannot
-    matched = 0
+    ours_by_exec_id: dict[str, list[Story]] = {}
+    for story in booked.all:
+        for exec_id in story.exec_ids:
+            ours_by_exec_id.setdefault(exec_id, []).append(story)
+    named: set[str] = set()  # ExecIDs of lines that cannot be read
+    first: dict[tuple[object, str, str], int] = {}  # (order, ExecID, ExecType) -> the first line that has it
+    theirs = Stories()
 
-    def add(kind: str, line: Line, there: str) -> None:
-        ours = booked.get(line.exec_id)
-        here, order_id = (str(ours.trade), ours.order_id) if ours is not None else ("", 0)
-        breaks.append(Break(kind, line.exec_id, line.number, order_id, here, there))
-
-    for line in lines:
-        if line.trade is None:
-            add(MALFORMED, line, f"{line.text} ({line.reason})")
+    # A bust may stand before what it is about: trades first.
+    for line in sorted(lines, key=lambda ln: ln.trade is not None and bool(ln.trade.exec_ref_id)):
+        trade = line.trade
+        order = orders_by_cl_ord_id.get(trade.cl_ord_id, trade.cl_ord_id) if trade is not None else 0
+        same_id = ours_by_exec_id.get(line.exec_id, ())
+        ours = next((o for o in same_id if o.order_id == order), same_id[0] if same_id else None)
+        here, order_id = (str(ours), ours.order_id) if ours is not None else ("", 0)
+        if trade is None:
             named.add(line.exec_id)
-            continue
-        if line.exec_id in seen:
-            add(DUPLICATE_AT_BROKER, line, f"{line.trade} (first on line {seen[line.exec_id]})")
-            continue
-        seen[line.exec_id] = line.number
-        ours = booked.get(line.exec_id)
+            there = f"{line.text} ({line.reason})"
+            breaks.append(Break(MALFORMED, line.exec_id, line.number, order_id, here, there))
+        elif (key := (order, line.exec_id, trade.exec_type)) in first:
+            there = f"{trade} (first on line {first[key]})"
+            breaks.append(Break(DUPLICATE_AT_BROKER, line.exec_id, line.number, order_id, here, there))
+        else:
+            first[key] = line.number
+            theirs.tell(order, orders_by_cl_ord_id.get(trade.cl_ord_id, 0), trade, line.number)
+
+    pairs: dict[Story, Story] = {}  # ours -> theirs
+    alone: list[Story] = []
+    for story in theirs.all:
+        found = (booked.find(story.order_id, exec_id) for exec_id in sorted(story.exec_ids))
+        ours = next((o for o in found if o is not None and o not in pairs), None)
         if ours is None:
-            order_id = orders_by_cl_ord_id.get(line.trade.cl_ord_id, 0)
-            breaks.append(Break(MISSING_HERE, line.exec_id, line.number, order_id, "", str(line.trade)))
-            continue
-        differences = list(_differences(ours, line.trade, orders_by_cl_ord_id))
-        if not differences:
-            matched += 1
-        breaks += (
-            Break(kind, line.exec_id, line.number, ours.order_id, mine, theirs)
-            for kind, mine, theirs in differences
-        )
-    for exec_id, ours in booked.items():
-        if exec_id not in seen and exec_id not in named:
-            breaks.append(Break(MISSING_AT_BROKER, exec_id, 0, ours.order_id, str(ours.trade), ""))
-    return matched, breaks
+            alone.append(story)
+        else:
+            pairs[ours] = story
+    for story in alone:
+        # Of another order than ours has it, or not ours at all.
+        same_id = ours_by_exec_id.get(story.exec_id, ())
+        ours = next((o for o in same_id if o not in pairs), None)
+        if ours is not None:
+            pairs[ours] = story
+        else:
+            breaks.append(
+                Break(MISSING_HERE, story.exec_id, story.line_number, story.order_id, "", str(story))
+            )
+    matched = 0
+    for ours in booked.all:
+        pair = pairs.get(ours)
+        if pair is not None:
+            differences = list(_differences(ours, pair))
+            matched += ours.stands and not differences
+            breaks += (
+                Break(kind, ours.exec_id, pair.line_number, ours.order_id, mine, other)
+                for kind, mine, other in differences
+            )
+        elif ours.stands and not ours.exec_ids & named:
+            breaks.append(Break(MISSING_AT_BROKER, ours.exec_id, 0, ours.order_id, str(ours), ""))
+    return matched, sorted(breaks, key=lambda found: found.line_number or len(lines) + 2)
 
 
-def _differences(ours: Booked, trade: Trade, orders: Mapping[str, int]) -> Iterator[tuple[str, str, str]]:
+def _differences(ours: Story, theirs: Story) -> Iterator[tuple[str, str, str]]:
     """(kind, our value, the broker's value) for everything in which the two differ."""
-    mine = ours.trade
-    if mine.symbol != trade.symbol:
-        yield SYMBOL, mine.symbol, trade.symbol
-    if mine.side != trade.side:
-        yield SIDE, mine.side, trade.side
-    if mine.last_qty != trade.last_qty:
-        yield QUANTITY, format_scaled(mine.last_qty), format_scaled(trade.last_qty)
-    if mine.last_px != trade.last_px:
-        yield PRICE, format_scaled(mine.last_px), format_scaled(trade.last_px)
-    if orders.get(trade.cl_ord_id) != ours.order_id:
-        yield ORDER, str(ours.order_id), trade.cl_ord_id
+    mine, other = ours.said[-1], theirs.said[-1]
+    if mine.symbol != other.symbol:
+        yield SYMBOL, mine.symbol, other.symbol
+    if mine.side != other.side:
+        yield SIDE, mine.side, other.side
+    if not (ours.stands and theirs.stands):
+        if theirs.stands:
+            yield BUST_MISSING_AT_BROKER, str(ours), str(theirs)
+        elif ours.stands:
+            yield BUST_MISSING_HERE, str(ours), str(theirs)
+    elif (mine.last_qty, mine.last_px) == (other.last_qty, other.last_px):
+        pass
+    elif ours.was(other):
+        yield CORRECTION_MISSING_AT_BROKER, str(ours), str(theirs)
+    elif theirs.was(mine):
+        yield CORRECTION_MISSING_HERE, str(ours), str(theirs)
+    else:
+        if mine.last_qty != other.last_qty:
+            yield QUANTITY, format_scaled(mine.last_qty), format_scaled(other.last_qty)
+        if mine.last_px != other.last_px:
+            yield PRICE, format_scaled(mine.last_px), format_scaled(other.last_px)
+    if theirs.order_id != ours.order_id:
+        yield ORDER, str(ours.order_id), other.cl_ord_id
 
 
 def reconcile(engine: Engine, venue: str, trade_file: Path, *, now_ns: int) -> Reconciliation:
@@ -265,7 +379,7 @@ def reconcile(engine: Engine, venue: str, trade_file: Path, *, now_ns: int) -> R
             str(trade_file),
             at[1] if at is not None else 0,
             len(file.lines),
-            len(booked),
+            sum(story.stands for story in booked.all),
             matched,
             file.incomplete_bytes,
             tuple(breaks),
@@ -274,15 +388,25 @@ def reconcile(engine: Engine, venue: str, trade_file: Path, *, now_ns: int) -> R
     return result
 
 
-def _booked(connection: Connection, venue: str) -> dict[str, Booked]:
+def _booked(connection: Connection, venue: str) -> Stories:
     fill = store.fill
-    query = select(fill).where(fill.c.venue == venue).order_by(fill.c.seq)
-    return {
-        row.exec_id: Booked(
-            Trade(row.exec_id, "", row.symbol, row.side, row.last_qty, row.last_px), row.order_id
+    query = select(fill).where(fill.c.venue == venue).order_by(fill.c.seq, fill.c.sign)
+    booked = Stories()
+    for row in connection.execute(query):
+        if row.sign < 0 and row.exec_type == ExecType.TRADE_CORRECT:
+            continue  # what was: it is known already
+        trade = Trade(
+            row.exec_id,
+            "",
+            row.symbol,
+            row.side,
+            row.last_qty,
+            row.last_px,
+            row.exec_type,
+            row.exec_ref_id,
         )
-        for row in connection.execute(query)
-    }
+        booked.tell(row.order_id, row.order_id, trade)
+    return booked
 
 
 def _store(connection: Connection, result: Reconciliation, now_ns: int) -> None:

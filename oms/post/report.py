@@ -10,12 +10,12 @@ from msgspec import Struct
 from sqlalchemy import ColumnElement, Engine, Select, Table, func, select
 from sqlalchemy.engine import Connection
 
-from oms.core.types import Side, format_notional, format_scaled
+from oms.core.types import ExecType, Side, format_notional, format_scaled
 from oms.post import booking, store
 
 
 class CurrencyTotal(Struct, frozen=True):
-    """What was executed in one currency."""
+    """What was executed in one currency, and stands."""
 
     currency: str
     fills: int
@@ -45,10 +45,12 @@ class Report(Struct, frozen=True):
     trade_date: str  # empty: all. Orders, reconciliations and the trial balance are always over all
     orders: int
     orders_by_status: dict[str, int]
-    fills: int
+    fills: int  # as they were reported, whatever has become of them
+    busts: int
+    corrections: int
     executed: list[CurrencyTotal]
     allocations: int
-    reallocations: int  # of these: those that replaced an earlier version
+    reallocations: int  # of these: those that follow an earlier version
     confirmations: int
     invalid_isins: int  # confirmations with an ISIN whose check digit is wrong
     reconciliations: list[ReconciliationSummary]
@@ -62,6 +64,7 @@ def report(engine: Engine, trade_date: str = "") -> Report:
 
     `trade_date` (ISO 8601) limits fills, allocations and confirmations to one day.
     """
+    fill = store.fill
     with store.reading(engine) as connection:
         at = store.read_cursor(connection)
         by_status = select(store.orders.c.status, func.count()).group_by(store.orders.c.status)
@@ -75,7 +78,11 @@ def report(engine: Engine, trade_date: str = "") -> Report:
             trade_date=trade_date,
             orders=sum(statuses.values()),
             orders_by_status=statuses,
-            fills=sum(total.fills for total in executed),
+            fills=_count(connection, fill, trade_date, fill.c.exec_type == ExecType.TRADE),
+            busts=_count(connection, fill, trade_date, fill.c.exec_type == ExecType.TRADE_CANCEL),
+            corrections=_count(
+                connection, fill, trade_date, fill.c.exec_type == ExecType.TRADE_CORRECT, fill.c.sign == 1
+            ),
             executed=executed,
             allocations=_count(connection, store.allocation, trade_date),
             reallocations=_count(connection, store.allocation, trade_date, store.allocation.c.version > 1),
@@ -104,17 +111,17 @@ def _counts(connection: Connection, query: Select[Any]) -> dict[str, int]:
 def _executed(connection: Connection, trade_date: str) -> list[CurrencyTotal]:
     """Sums over the fills, in Python: money has more digits than the database can add."""
     fill = store.fill
-    query = select(fill.c.currency, fill.c.side, fill.c.last_qty, fill.c.money)
+    query = select(fill.c.currency, fill.c.side, fill.c.sign, fill.c.last_qty, fill.c.money)
     if trade_date:
         query = query.where(fill.c.trade_date == trade_date)
     sums: dict[str, list[int]] = {}
-    for currency, side, qty, worth in connection.execute(query):
+    for currency, side, sign, qty, worth in connection.execute(query):
         total = sums.get(currency)
         if total is None:
             total = sums[currency] = [0, 0, 0, 0]
-        total[0] += 1
-        total[1] += qty
-        total[2 if side == Side.BUY else 3] += worth
+        total[0] += sign
+        total[1] += sign * qty
+        total[2 if side == Side.BUY else 3] += sign * worth
     return [
         CurrencyTotal(
             currency,

@@ -11,8 +11,9 @@ start is the same as going on.
 
 Everything in memory is either of the committed past or dropped: if a batch fails, for whatever reason, the
 folds and the reader are thrown away and built again from the database by the next call. An event that
-cannot be folded (a fill of an order nobody has heard of, a tag from a newer engine) stops the runner with
-the sequence in the message: the books never go on with a hole in them.
+cannot be folded (a fill of an order nobody has heard of, a bust of an execution that does not stand, a tag
+from a newer engine) stops the runner with the sequence in the message: the books never go on with a hole in
+them.
 
 Most records are messages, which the books do not need. They are skipped by their first bytes: a record is a
 msgpack array whose first element is the event's tag, so the tag of an array of up to 15 elements is its
@@ -31,7 +32,7 @@ record at the cursor is not the one that was applied, which is what a power fail
 *process* can leave behind.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from threading import Event as StopEvent
@@ -44,15 +45,19 @@ from sqlalchemy import Engine, select
 from sqlalchemy.engine import Connection
 
 from oms.core import events as ev
+from oms.core.types import ExecType
 from oms.journal.reader import JournalReader
 from oms.post import allocation, booking, confirmation, orders, store
+from oms.post.allocation import Allocation
 from oms.post.calendars import TradeDates
-from oms.post.orders import WorkingOrder
+from oms.post.orders import Block, Fill, WorkingOrder
 
 DEFAULT_BATCH: Final = 10_000
 DEFAULT_IDLE_S: Final = 0.1
 
 Members = tuple[tuple[str, int], ...]
+
+_Execution = ev.OrderFilled | ev.ExecutionBusted | ev.ExecutionCorrected
 
 
 class JournalMismatch(Exception):
@@ -77,7 +82,9 @@ class Progress(Struct):
     applied: int = 0
     skipped: int = 0  # of the applied: those that do not concern post-trade
     fills: int = 0
-    duplicate_fills: int = 0  # of a (venue, ExecID) that is in the books already: not booked again
+    busts: int = 0
+    corrections: int = 0
+    duplicate_fills: int = 0  # fills, busts and corrections of a known ExecID of the order: not booked again
     allocations: int = 0
     confirmations: int = 0
     batches: int = 0
@@ -214,7 +221,6 @@ class _Folds:
         self._progress = Progress()
         self._rows = store.Batch()
         self._touched: dict[int, WorkingOrder] = {}
-        self._known_exec_ids: set[tuple[str, str]] = set()
 
     def apply_next(self, engine: Engine, limit: int, progress: Progress) -> int:
         """Read, fold and commit up to `limit` records."""
@@ -249,6 +255,8 @@ class _Folds:
         progress.applied += counts.applied
         progress.skipped += counts.skipped
         progress.fills += counts.fills
+        progress.busts += counts.busts
+        progress.corrections += counts.corrections
         progress.duplicate_fills += counts.duplicate_fills
         progress.allocations += counts.allocations
         progress.confirmations += counts.confirmations
@@ -256,14 +264,14 @@ class _Folds:
         return len(records)
 
     def _fetch(self, connection: Connection, events: list[tuple[int, ev.Event]]) -> None:
-        """Read back the orders and executions of a batch that memory does not hold."""
+        """Read back the orders of a batch that memory does not hold: those of its events, and at the end of a
+        day all that are open.
+        """
         new = {event.order_id for _, event in events if type(event) is ev.OrderReceived}
         wanted = {event.order_id for _, event in events if isinstance(event, ev.OrderEvent)}
+        if any(type(event) is ev.DayEnded for _, event in events):
+            wanted |= orders.open_ids(connection)
         self._orders.update(orders.load(connection, wanted - new - self._orders.keys()))
-        exec_ids = {event.exec_id for _, event in events if type(event) is ev.OrderFilled}
-        self._known_exec_ids = {
-            (row.venue, row.exec_id) for row in store.select_by(connection, store.fill, "exec_id", exec_ids)
-        }
 
     def _fold(self, seq: int, event: ev.Event) -> None:
         try:
@@ -314,8 +322,9 @@ class _Folds:
 
     def _replace_requested(self, _seq: int, event: ev.ReplaceRequested) -> None:
         self._order(event.order_id).replaces[event.cl_ord_id] = event.order_qty
-        self._rows.add(
+        self._rows.put(
             store.replace_request,
+            (event.order_id, event.cl_ord_id),
             {"order_id": event.order_id, "cl_ord_id": event.cl_ord_id, "order_qty": event.order_qty},
         )
 
@@ -324,62 +333,125 @@ class _Folds:
         orders.replaced(order, event)
         self._allocate(seq, event.at_ns, order)
 
+    def _order_restated(self, seq: int, event: ev.OrderRestated) -> None:
+        order = self._order(event.order_id)
+        order.order_qty = event.order_qty
+        self._allocate(seq, event.at_ns, order)
+
     def _order_filled(self, seq: int, event: ev.OrderFilled) -> None:
         order = self._order(event.order_id)
-        key = (order.routes[event.route_id], event.exec_id)
-        if key in self._known_exec_ids:
-            self._progress.duplicate_fills += 1
+        if self._is_duplicate(order, event):
             return
-        self._known_exec_ids.add(key)
         instrument = self._instruments[order.symbol]
         trade_date = self._dates.trade_date(instrument.market, event.transact_time_ns or event.at_ns)
         fill = orders.filled(order, event, instrument, trade_date)
         self._progress.fills += 1
-        self._rows.add(
-            store.fill,
-            {
-                "venue": fill.venue,
-                "exec_id": fill.exec_id,
-                "seq": seq,
-                "order_id": fill.order_id,
-                "symbol": fill.symbol,
-                "side": fill.side,
-                "last_qty": fill.last_qty,
-                "last_px": fill.last_px,
-                "currency": fill.currency,
-                "money": fill.money,
-                "trade_date": trade_date,
-                "transact_time_ns": event.transact_time_ns,
-            },
-        )
-        self._ledger.post(self._rows, seq, "fill", fill.exec_id, trade_date, booking.book_fill(fill))
+        orders.add_fill(self._rows, fill, seq, event.transact_time_ns)
+        self._post(seq, "fill", fill.exec_id, fill, booking.book_fill(fill))
         self._allocate(seq, event.at_ns, order)
+
+    def _execution_busted(self, seq: int, event: ev.ExecutionBusted) -> None:
+        order = self._order(event.order_id)
+        if self._is_duplicate(order, event):
+            return
+        was = orders.busted(order, event)
+        self._progress.busts += 1
+        self._take_back(seq, event, was, ExecType.TRADE_CANCEL)
+        self._restate(seq, event.at_ns, order, was)
+
+    def _execution_corrected(self, seq: int, event: ev.ExecutionCorrected) -> None:
+        order = self._order(event.order_id)
+        if self._is_duplicate(order, event):
+            return
+        was, now = orders.corrected(order, event, self._instruments[order.symbol])
+        self._progress.corrections += 1
+        self._take_back(seq, event, was, ExecType.TRADE_CORRECT)
+        orders.add_fill(
+            self._rows,
+            now,
+            seq,
+            event.transact_time_ns,
+            exec_type=ExecType.TRADE_CORRECT,
+            exec_ref_id=was.exec_id,
+        )
+        self._post(seq, "fill", now.exec_id, now, booking.book_fill(now))
+        self._restate(seq, event.at_ns, order, was)
+
+    def _is_duplicate(self, order: WorkingOrder, event: _Execution) -> bool:
+        """Whether the report is in the books already. The engine does not journal one twice."""
+        is_known = (order.routes[event.route_id], event.exec_id) in order.executions
+        self._progress.duplicate_fills += is_known
+        return is_known
+
+    def _take_back(
+        self, seq: int, event: ev.ExecutionBusted | ev.ExecutionCorrected, was: Fill, exec_type: str
+    ) -> None:
+        """Reverse an execution and its booking."""
+        orders.add_fill(
+            self._rows,
+            was,
+            seq,
+            event.transact_time_ns,
+            exec_type=exec_type,
+            sign=-1,
+            exec_id=event.exec_id,
+            exec_ref_id=was.exec_id,
+        )
+        self._post(seq, "fill_reversal", was.exec_id, was, booking.reverse(booking.book_fill(was)))
+
+    def _post(
+        self, seq: int, kind: str, ref: str, of: Fill | Allocation, postings: list[booking.Posting]
+    ) -> None:
+        self._ledger.post(self._rows, seq, kind, ref, of.order_id, of.trade_date, postings)
 
     def _order_ended(self, seq: int, event: ev.OrderEvent) -> None:
         order = self._order(event.order_id)
-        order.ended = orders.ENDINGS[type(event)]
-        self._allocate(seq, event.at_ns, order)
+        orders.ended(order, event)
+        # What lives on has done for the day: that day's executions are complete.
+        self._allocate_blocks(seq, event.at_ns, order, order.blocks.values())
+
+    def _day_ended(self, seq: int, event: ev.DayEnded) -> None:
+        """Allocate what open orders have executed: it settles before they end."""
+        for order_id in sorted(self._orders):
+            if not all(block.is_allocated for block in self._orders[order_id].blocks.values()):
+                order = self._order(order_id)
+                self._allocate_blocks(seq, event.at_ns, order, order.blocks.values())
 
     def _allocate(self, seq: int, at_ns: int, order: WorkingOrder) -> None:
-        """Allocate, book and confirm what an order has executed, if it has ended."""
-        if not order.has_ended:
-            return
+        """Allocate what an order has executed, if it has ended."""
+        if order.has_ended:
+            self._allocate_blocks(seq, at_ns, order, order.blocks.values())
+
+    def _restate(self, seq: int, at_ns: int, order: WorkingOrder, was: Fill) -> None:
+        """An execution is not what it was: what is allocated of its block is restated, ended or not."""
+        block = order.blocks[was.venue, was.trade_date]
+        if block.version:
+            self._allocate_blocks(seq, at_ns, order, (block,), allocation.CHANGED)
+        self._allocate(seq, at_ns, order)
+
+    def _allocate_blocks(
+        self,
+        seq: int,
+        at_ns: int,
+        order: WorkingOrder,
+        blocks: Iterable[Block],
+        reason: str = allocation.INCOMPLETE,
+    ) -> None:
+        """Allocate, book and confirm."""
         instrument = self._instruments[order.symbol]
         members = self._groups.get(order.account) or ((order.account, 1),)
-        for block in order.blocks.values():
-            allocated = allocation.allocate(order, block, members, instrument.lot_size, self._epoch)
+        # Sorted: the same after a restart, whichever way they are read back.
+        for block in sorted(blocks, key=lambda b: (b.venue, b.trade_date)):
+            allocated = allocation.allocate(order, block, members, instrument.lot_size, self._epoch, reason)
             if allocated is None:
                 continue
             self._progress.allocations += 1
             allocation.add(self._rows, allocated, seq, at_ns)
-            self._ledger.post(
-                self._rows,
-                seq,
-                "allocation",
-                allocated.alloc_id,
-                allocated.trade_date,
-                booking.book_allocation(allocated),
-            )
+            if allocated.before:
+                reversal = booking.reverse(booking.book_shares(allocated, allocated.before))
+                self._post(seq, "allocation_reversal", allocated.ref_alloc_id, allocated, reversal)
+            booked = booking.book_shares(allocated, allocated.shares)
+            self._post(seq, "allocation", allocated.alloc_id, allocated, booked)
             for confirmed in confirmation.confirm(allocated, instrument):
                 self._progress.confirmations += 1
                 confirmation.add(self._rows, confirmed, seq, at_ns)
@@ -394,7 +466,11 @@ _FOLDS: Final[dict[type[ev.Event], Callable[[_Folds, int, Any], None]]] = {
     ev.CancelRouted: _Folds._routed,
     ev.ReplaceRequested: _Folds._replace_requested,
     ev.OrderReplaced: _Folds._order_replaced,
+    ev.OrderRestated: _Folds._order_restated,
     ev.OrderFilled: _Folds._order_filled,
+    ev.ExecutionBusted: _Folds._execution_busted,
+    ev.ExecutionCorrected: _Folds._execution_corrected,
+    ev.DayEnded: _Folds._day_ended,
     **dict.fromkeys(orders.ENDINGS, _Folds._order_ended),
 }
 

@@ -18,9 +18,13 @@ SQLite runs in WAL mode with synchronous=FULL: a commit is on the disk, and read
 reconciliation) never wait for the writer. Tables are STRICT: a float or a text cannot slip into an integer
 column.
 
-Nothing is deleted, and nothing that was told to anybody is overwritten: allocations, confirmations and
-postings are only added. The tables that are updated in place (`orders`, `block`, `balance`) are running
-sums of the ones that are not, or the newest definition (`instrument`, `allocation_group`).
+Nothing is deleted, and nothing that was told to anybody is overwritten: fills, allocations, confirmations and
+postings are only added, and what turns out to be wrong is reversed by a further row. The tables that are
+updated in place (`orders`, `block`, `balance`) are running sums of the ones that are not, or the newest
+definition (`instrument`, `allocation_group`).
+
+All of it but the reconciliations can be made again from the journal. So a database of another schema version
+is not migrated: it is refused, untouched, and a new one is built.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -57,7 +61,7 @@ from sqlalchemy.types import TypeDecorator
 
 from oms.core.types import format_notional
 
-SCHEMA_VERSION: Final = 1
+SCHEMA_VERSION: Final = 2
 BUSY_TIMEOUT_S: Final = 30
 
 Row = dict[str, Any]
@@ -146,10 +150,11 @@ orders = _table(
     "orders",
     Column("order_id", Big, primary_key=True, autoincrement=False),
     Column("session_id", Text),
-    Column("cl_ord_id", Text),  # the client's first
+    Column("cl_ord_id", Text),  # the client's first; empty if it was not given by message
     Column("account", Text),
     Column("symbol", Text),
     Column("side", Text),
+    Column("time_in_force", Text),
     Column("order_qty", Big),
     Column("cum_qty", Big),
     Column("ended", Text),  # why, other than by a full fill; empty if it has not
@@ -170,11 +175,14 @@ replace_request = _table(
     Column("order_qty", Big),
 )
 fill = _table(
-    "fill",
+    "fill",  # the sum of sign times what a row says is what stands
+    Column("order_id", Big, primary_key=True, autoincrement=False),
     Column("venue", Text, primary_key=True),
     Column("exec_id", Text, primary_key=True),
+    Column("sign", Integer, primary_key=True, autoincrement=False),  # 1, or -1: what it says is taken back
+    Column("exec_type", Text),  # ExecType(150): F; H, with sign -1; G: two rows, -1 what was, 1 what is
+    Column("exec_ref_id", Text),  # the execution that a bust or a correction is about
     Column("seq", Big),
-    Column("order_id", Big),
     Column("symbol", Text),
     Column("side", Text),
     Column("last_qty", Big),
@@ -202,7 +210,9 @@ block = _table(
 allocation = _table(
     "allocation",
     Column("alloc_id", Text, primary_key=True),
-    Column("ref_alloc_id", Text),  # the version that this one replaces; empty for the first
+    Column("ref_alloc_id", Text),  # the version before; empty for the first
+    Column("trans_type", Text),  # AllocTransType(71)
+    Column("reason", Text),  # AllocCancReplaceReason(796); empty for the first
     Column("seq", Big),
     Column("at_ns", Big),
     Column("order_id", Big),
@@ -237,8 +247,9 @@ posting = _table(
     "posting",
     Column("seq", Big, primary_key=True),
     Column("line", Integer, primary_key=True),
-    Column("kind", Text),  # "fill" or "allocation"
-    Column("ref", Text),  # ExecID or AllocID
+    Column("kind", Text),  # "fill", "allocation"; "fill_reversal", "allocation_reversal"
+    Column("ref", Text),  # ExecID or AllocID that is booked, or whose booking is reversed
+    Column("order_id", Big),
     Column("trade_date", Text),
     Column("owner", Text),
     Column("account", Text),
@@ -312,8 +323,6 @@ reconciliation_break = _table(
 )
 
 Index("route_by_order", route.c.order_id)
-Index("fill_by_exec_id", fill.c.exec_id)
-Index("fill_by_order", fill.c.order_id)
 Index("fill_by_trade_date", fill.c.trade_date)
 Index("allocation_by_order", allocation.c.order_id)
 Index("confirmation_by_settlement_date", confirmation.c.settlement_date)
@@ -326,7 +335,7 @@ def connect(database: str | Path, *, write: bool = False) -> Engine:
     """An engine for a database: a path is a SQLite file, a text with "://" a SQLAlchemy URL.
 
     `write` creates what is missing; without it, a database that does not exist is an error.
-    Raises StoreError if the database is of another schema version, or not there.
+    Raises StoreError if the database is of another schema version, and then leaves it as it is; or not there.
     """
     text = str(database)
     url = make_url(text) if "://" in text else make_url("sqlite://").set(database=text)
@@ -339,18 +348,37 @@ def connect(database: str | Path, *, write: bool = False) -> Engine:
     if is_sqlite:
         _prepare_sqlite(engine, write)
     try:
+        tables = inspect(engine).get_table_names()
+        if cursor.name in tables:
+            _check_schema(engine, str(url.database))
+        elif not write:
+            raise StoreError(f"{url.database} is not a post-trade database")
         if write:
             metadata.create_all(engine)
-        if not inspect(engine).has_table(cursor.name):
-            raise StoreError(f"{url.database} is not a post-trade database")
-        with reading(engine) as connection:
-            version = connection.execute(select(cursor.c.schema_version)).scalar()
-        if version is not None and version != SCHEMA_VERSION:
-            raise StoreError(f"{url.database} has schema {version}, this program knows {SCHEMA_VERSION}")
     except BaseException:
         engine.dispose()
         raise
     return engine
+
+
+def _check_schema(engine: Engine, name: str) -> None:
+    """Raise StoreError for a database that another version of the program made."""
+    with reading(engine) as connection:
+        version = connection.execute(select(cursor.c.schema_version)).scalar()
+    if version is None:
+        # Made, but never started on a journal: only its columns tell.
+        look = inspect(engine)
+        same = all(
+            {c["name"] for c in look.get_columns(table.name)} == {*table.columns.keys()}
+            for table in metadata.sorted_tables
+            if look.has_table(table.name)
+        )
+        version = SCHEMA_VERSION if same else "of another version"
+    if version != SCHEMA_VERSION:
+        raise StoreError(
+            f"{name} has schema {version}, this program knows {SCHEMA_VERSION}: move it away,"
+            " and a new database is built from the journal"
+        )
 
 
 def reading(engine: Engine) -> Connection:

@@ -12,16 +12,21 @@ Rules, each checked at the event that could break it and reported as a sentence 
 - no second order or request under the same (session, ClOrdID); no id of ours is used twice at a venue;
 - an order goes only to a venue that is logged on, and its live routes do not add up to more than its
   quantity;
-- every fill is of a route; one execution counts once per (venue, ExecID);
+- every fill is of a route; within it one execution counts once per ExecID;
+- a bust or correction is of an execution that stands, and says what that was;
 - CumQty never exceeds the largest quantity that was asked for, unless the next event of an order questions
   the overfill;
 - an order is ended once, is not rejected after it executed, and nothing is asked of it once it has ended;
-- an answer to a request answers one that is open;
+- only orders that are good till a date or till they are canceled outlive the day, and not their date;
+- an answer to a request answers one that is open; what waits has its turn in order, and when nothing is open;
+- an order that waits here for its stop price goes out when that is reached, not before;
+- a venue is sent nothing that it does not declare, if it declares anything;
 - nothing is taken on that the account's or the firm's limits, as journaled, forbid.
 
 What an order holds, from the rules of the risk counters: its leaves at its hold price; while a replace is
 unanswered the larger of old and new; nothing once it has ended. Only buys hold money. A fill moves what it
-executed to spent, at its price.
+executed to spent, at its price; a bust takes it back. What is executed belongs to the day it was executed on,
+also if it is corrected on a later one.
 
 Quantities and prices are in units of 1e-8, money in units of 1e-16. Cost: about 5 us an event; `compare` is
 O(everything).
@@ -30,10 +35,11 @@ O(everything).
 import json
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, datetime
 from typing import Any, Final
 
 from oms.core import events as ev
-from oms.core.types import SCALE, OrdStatus, OrdType, Side, parse_scaled
+from oms.core.types import SCALE, OrdStatus, OrdType, Side, Terms, TimeInForce, parse_scaled
 
 Record = dict[str, Any]
 
@@ -42,6 +48,7 @@ END: Final[dict[type, str]] = {
     ev.OrderCanceled: OrdStatus.CANCELED,
     ev.OrderExpired: OrdStatus.EXPIRED,
     ev.OrderDoneForDay: OrdStatus.DONE_FOR_DAY,
+    ev.OrderCalculated: OrdStatus.CALCULATED,
 }
 
 COUNTED: Final[dict[type, str]] = {
@@ -55,6 +62,8 @@ COUNTED: Final[dict[type, str]] = {
     ev.OrderReplaced: "replaced",
     ev.OrderExpired: "expired",
     ev.ReportQuestioned: "questioned",
+    ev.ExecutionBusted: "busts",
+    ev.ExecutionCorrected: "corrections",
 }
 
 COMPARED: Final = (
@@ -66,6 +75,9 @@ COMPARED: Final = (
     "time_in_force",
     "cum_qty",
     "cum_notional",
+    "stopped",
+    "suspended",
+    "held_for",
     "held_qty",
     "held_money",
 )
@@ -73,6 +85,13 @@ COMPARED: Final = (
 
 CANCEL: Final = "cancel"
 REPLACE: Final = "replace"
+
+MOST_REQUESTS: Final = 16  # of one order, unanswered or waiting
+
+WITH_LIMIT: Final = (OrdType.LIMIT, OrdType.STOP_LIMIT)
+WITH_STOP: Final = (OrdType.STOP, OrdType.STOP_LIMIT, OrdType.MARKET_IF_TOUCHED)
+OUTLIVES_THE_DAY: Final = (TimeInForce.GTC, TimeInForce.GTD)
+NO_TERMS: Final = Terms()
 
 
 class Auditor:
@@ -82,7 +101,8 @@ class Auditor:
         self.violations: list[str] = []
         self.orders: dict[int, Record] = {}
         self.accounts: dict[str, Record] = {}
-        self.executions: dict[tuple[str, str], Record] = {}  # (venue, ExecID) -> the fill
+        self.executions: dict[tuple[int, int, str], Record] = {}  # (order, route, ExecID) -> what was said
+        self.day = 1
         self.counts: Counter[str] = Counter()
         self.events = 0
         self._instruments: dict[str, Record] = {}
@@ -91,6 +111,8 @@ class Auditor:
         self._venue_ids: set[str] = set()  # our ClOrdIDs at venues
         self._up: set[str] = set()
         self._reference_px: dict[str, int] = {}
+        self._profiles: dict[str, ev.ProfileDefined] = {}
+        self._venues: dict[str, ev.VenueDefined] = {}
         self._halts: dict[tuple[str, str], tuple[str, str]] = {}
         self._last_order_id = 0
         self._to_be_questioned: tuple[int, str] | None = None  # an overfill: the next event must ask
@@ -136,13 +158,15 @@ class Auditor:
         if order is None:
             # A request, a question or a report may be about an order that nobody knows; then it says so with
             # 0.
-            may_be_unknown = isinstance(event, (ev.RequestDenied, ev.StatusRequested, ev.ReportQuestioned))
+            may_be_unknown = isinstance(
+                event, (ev.RequestDenied, ev.StatusRequested, ev.MassStatusRequested, ev.ReportQuestioned)
+            )
             if event.order_id or not may_be_unknown:
                 self._wrong(
                     f"{type(event).__name__} is about order {event.order_id}, which was never received"
                 )
             elif isinstance(event, ev.RequestDenied):
-                self._client_ids.setdefault((event.session_id, event.cl_ord_id), 0)
+                self._use(event.session_id, event.cl_ord_id, 0)
             return
         if handler is not None:
             handler(self, event, order)
@@ -175,6 +199,7 @@ class Auditor:
         self._firm = {
             "max_order_qty": event.max_order_qty,
             "max_order_notional": dict(event.max_order_notional),
+            "price_collar_bps": event.price_collar_bps,
         }
 
     def _logged_on(self, event: ev.SessionLoggedOn) -> None:
@@ -192,9 +217,43 @@ class Auditor:
     def _resumed(self, event: ev.TradingResumed) -> None:
         self._halts.pop((event.scope, event.value), None)
 
+    def _profile(self, event: ev.ProfileDefined) -> None:
+        self._profiles[event.session_id] = event
+
+    def _venue(self, event: ev.VenueDefined) -> None:
+        self._venues[event.venue] = event
+
+    def _mass_cancel(self, event: ev.MassCancelRequested) -> None:
+        if event.affected >= 0 and (event.session_id, event.cl_ord_id) in self._client_ids:
+            self._wrong(
+                f"a request of {event.session_id} under ClOrdID {event.cl_ord_id}, which was used before"
+            )
+        self._use(event.session_id, event.cl_ord_id, 0)
+
+    def _day_ended(self, event: ev.DayEnded) -> None:
+        today = f"{datetime.fromtimestamp(event.at_ns // 1_000_000_000, UTC):%Y%m%d}"
+        for order in self.orders.values():
+            order["done_for_day"] = False
+            if not self.leaves_qty(order):
+                continue
+            terms = order["versions"][-1]["terms"]
+            until = (terms.expire_date or terms.expire_time)[:8]
+            if order["time_in_force"] not in OUTLIVES_THE_DAY:
+                self._wrong(f"order {order['order_id']} is for the day and outlives it")
+            elif until and until <= today:
+                self._wrong(f"order {order['order_id']} is good until {until} and outlives {today}")
+        self.day += 1
+
     # -- the client's order ----------------------------------------------------------------------------------
 
-    def _new_record(self, event: ev.OrderReceived | ev.OrderDenied, hold_px: int) -> Record:
+    def _use(self, session_id: str, cl_ord_id: str, order_id: int) -> None:
+        """A ClOrdID belongs to what used it first. What comes by phone has none."""
+        if cl_ord_id:
+            self._client_ids.setdefault((session_id, cl_ord_id), order_id)
+
+    def _new_record(
+        self, event: ev.OrderReceived | ev.OrderDenied, hold_px: int, terms: Terms | None = None
+    ) -> Record:
         if event.order_id != self._last_order_id + 1:
             self._wrong(f"order {event.order_id} follows order {self._last_order_id}")
         self._last_order_id = event.order_id
@@ -212,10 +271,16 @@ class Auditor:
                     "order_qty": event.order_qty,
                     "price": event.price,
                     "hold_px": hold_px,
+                    "terms": terms or NO_TERMS,
                 }
             ],
             "accepted": False,
             "ended": "",
+            "stopped": False,
+            "suspended": False,
+            "done_for_day": False,  # of one that outlives the day: nothing more today
+            "held_for": "",  # the venue that it goes to when its stop price is reached
+            "queue": [],  # ClOrdIDs of replaces that wait until what is asked is answered
             "cum_qty": 0,
             "cum_notional": 0,
             "requests": {},  # the client's ClOrdID -> what is asked, unanswered
@@ -230,25 +295,82 @@ class Auditor:
     def _received(self, event: ev.OrderReceived, _: None) -> None:
         if (event.session_id, event.cl_ord_id) in self._client_ids:
             self._wrong(f"a second order of {event.session_id} under ClOrdID {event.cl_ord_id}")
-        order = self._new_record(event, event.hold_px)
-        self._client_ids[event.session_id, event.cl_ord_id] = event.order_id
+        order = self._new_record(event, event.hold_px, event.terms)
+        self._use(event.session_id, event.cl_ord_id, event.order_id)
         before = self._exposure(order)
         self._recount(order)
-        self._check_terms(order, event.order_qty, event.price, event.hold_px)
+        self._check_terms(order, event)
         self._check_limits(order, before)
 
     def _denied(self, event: ev.OrderDenied, _: None) -> None:
         order = self._new_record(event, 0)
         order["ended"] = OrdStatus.REJECTED
-        self._client_ids.setdefault((event.session_id, event.cl_ord_id), event.order_id)
+        self._use(event.session_id, event.cl_ord_id, event.order_id)
 
     def _accepted(self, event: ev.OrderAccepted, order: Record) -> None:
         if order["accepted"]:
             self._wrong(f"order {event.order_id} is accepted twice")
         order["accepted"] = True
 
+    def _held(self, event: ev.OrderHeld, order: Record) -> None:
+        if order["routes"] or order["accepted"]:
+            self._wrong(f"order {event.order_id} is held after somebody had it")
+        order["accepted"] = True
+        order["held_for"] = event.venue
+
+    def _triggered(self, event: ev.OrderTriggered, order: Record) -> None:
+        order["suspended"] = False
+        if event.route_id:
+            return
+        stop_px = order["versions"][-1]["terms"].stop_px
+        px = self._reference_px.get(order["symbol"], 0)
+        rising = (order["side"] == Side.BUY) != (order["ord_type"] == OrdType.MARKET_IF_TOUCHED)
+        if not order["held_for"] or (px < stop_px if rising else px > stop_px):
+            self._wrong(f"order {event.order_id} is triggered at {px}, its stop price is {stop_px}")
+        order["held_for"] = ""
+
+    def _stopped(self, event: ev.OrderStopped, order: Record) -> None:
+        if not self.leaves_qty(order):
+            self._wrong(f"order {event.order_id} is stopped though nothing of it is open")
+        order["stopped"] = True
+
+    def _suspended(self, event: ev.OrderSuspended, order: Record) -> None:
+        order["suspended"] = True
+
+    def _restated(self, event: ev.OrderRestated, order: Record) -> None:
+        route = self._route(event, order)
+        if route is None:
+            return
+        before = order["versions"][-1]
+        name = f"order {event.order_id}"
+        if order["ended"]:
+            self._wrong(f"{name} is restated after it ended")
+        if event.route_qty < route["cum_qty"]:
+            self._wrong(f"{name} is restated to {event.route_qty}, {route['cum_qty']} has executed")
+        if event.order_qty - before["order_qty"] != event.route_qty - route["order_qty"]:
+            self._wrong(f"{name} is restated to {event.order_qty}, its route to {event.route_qty}")
+        route["order_qty"] = event.route_qty
+        order["suspended"] = order["done_for_day"] = False
+        changed = {"order_qty": event.order_qty, "price": event.price}
+        if order["ord_type"] in WITH_LIMIT:
+            changed["hold_px"] = event.price
+        if before["order_qty"] != event.order_qty or before["price"] != event.price:
+            order["versions"].append({**before, **changed})
+
+    def _done_for_day(self, event: ev.OrderDoneForDay, order: Record) -> None:
+        if order["time_in_force"] not in OUTLIVES_THE_DAY:
+            self._ended(event, order)
+            return
+        if order["ended"]:
+            self._wrong(f"order {event.order_id} is done for the day after it ended")
+        order["done_for_day"] = True
+
     def _ended(self, event: ev.OrderEvent, order: Record) -> None:
         status = END[type(event)]
+        order["stopped"] = order["suspended"] = order["done_for_day"] = False
+        order["held_for"] = ""
+        if isinstance(event, ev.OrderCalculated):
+            self._route_ended(event, order)
         if isinstance(event, ev.OrderCanceled) and event.cl_ord_id and order["ended"] == status:
             # It ended of the venue's accord while the client asked for it: the request is answered by the
             # same end.
@@ -262,30 +384,62 @@ class Auditor:
             self._answer(order, event.cl_ord_id, CANCEL)
 
     def _request(self, event: ev.CancelRequested | ev.ReplaceRequested, order: Record) -> None:
-        key = (event.session_id, event.cl_ord_id)
-        if key in self._client_ids:
-            self._wrong(
-                f"a request of {event.session_id} under ClOrdID {event.cl_ord_id}, which was used before"
-            )
-        self._client_ids[key] = event.order_id
+        if isinstance(event, ev.ReplaceRequested) and event.cl_ord_id in order["queue"]:
+            self._take_turn(event, order)
+        else:
+            self._check_request(event, order)
         if order["ended"]:
             self._wrong(f"{event.cl_ord_id} asks for something of order {event.order_id}, which has ended")
-        if isinstance(event, ev.CancelRequested):
+        if not isinstance(event, ev.ReplaceRequested):
             order["requests"][event.cl_ord_id] = {"kind": CANCEL}
             return
+        profile = self._profiles.get(event.session_id)
+        if order["requests"] and profile is not None and profile.second_request != "pass":
+            self._wrong(
+                f"{event.cl_ord_id} does not wait until what was asked of order {event.order_id} is answered"
+            )
         order["requests"][event.cl_ord_id] = {
             "kind": REPLACE,
             "order_qty": event.order_qty,
             "price": event.price,
             "hold_px": event.hold_px,
+            "terms": event.terms or NO_TERMS,
         }
         before = self._exposure(order)
         self._recount(order)
-        self._check_terms(order, event.order_qty, event.price, event.hold_px)
+        self._check_terms(order, event)
         self._check_limits(order, before)
 
+    def _check_request(
+        self, event: ev.CancelRequested | ev.ReplaceRequested | ev.RequestQueued, order: Record
+    ) -> None:
+        """A request that is new: its id is, and there are not too many before it."""
+        key = (event.session_id, event.cl_ord_id)
+        if key in self._client_ids:
+            self._wrong(
+                f"a request of {event.session_id} under ClOrdID {event.cl_ord_id}, which was used before"
+            )
+        self._use(*key, event.order_id)
+        before = len(order["requests"]) + len(order["queue"])
+        if before >= MOST_REQUESTS and not isinstance(event, ev.CancelRequested):
+            self._wrong(f"order {event.order_id}: {event.cl_ord_id} is one request too many")
+
+    def _queued(self, event: ev.RequestQueued, order: Record) -> None:
+        self._check_request(event, order)
+        if not order["requests"]:
+            self._wrong(f"order {event.order_id}: {event.cl_ord_id} waits for nothing")
+        order["queue"].append(event.cl_ord_id)
+
+    def _take_turn(self, event: ev.ReplaceRequested | ev.RequestDenied, order: Record) -> None:
+        """What waited waits no more: the first one, once nothing before it is unanswered."""
+        if order["requests"] or order["queue"][0] != event.cl_ord_id:
+            self._wrong(f"order {event.order_id}: {event.cl_ord_id} has its turn too early")
+        order["queue"].remove(event.cl_ord_id)
+
     def _request_denied(self, event: ev.RequestDenied, order: Record) -> None:
-        self._client_ids.setdefault((event.session_id, event.cl_ord_id), event.order_id)
+        self._use(event.session_id, event.cl_ord_id, event.order_id)
+        if event.cl_ord_id in order["queue"] and event.reason != "duplicate_cl_ord_id":
+            self._take_turn(event, order)
 
     def _request_rejected(self, event: ev.RequestRejected, order: Record) -> None:
         self._answer(order, event.cl_ord_id, None)
@@ -300,6 +454,7 @@ class Auditor:
                     "order_qty": max(request["order_qty"], order["cum_qty"]),
                     "price": request["price"],
                     "hold_px": request["hold_px"],
+                    "terms": request["terms"],
                 }
             )
 
@@ -323,12 +478,17 @@ class Auditor:
             self._wrong(f"order {event.order_id} goes to {event.venue}, which is not logged on")
         if order["ended"]:
             self._wrong(f"order {event.order_id} is routed after it ended")
+        if order["held_for"]:
+            self._wrong(f"order {event.order_id} goes out before its stop price is reached")
         self._new_venue_id(event.cl_ord_id)
+        self._check_venue(event.venue, order, event.ord_type, order["versions"][-1]["terms"])
         order["routes"][event.route_id] = {
             "venue": event.venue,
+            "ord_type": event.ord_type,  # where it is not the order's
             "ids": {event.cl_ord_id},
             "order_qty": event.order_qty,
             "cum_qty": 0,
+            "executed": 0,  # how many executions, busts and corrections were booked
             "ended": False,
             "requests": {},
         }
@@ -350,6 +510,26 @@ class Auditor:
         route["ids"].add(event.cl_ord_id)
         qty = event.order_qty if isinstance(event, ev.ReplaceRouted) else 0
         route["requests"][event.cl_ord_id] = qty
+        request = order["requests"].get(event.request_cl_ord_id)
+        if request is not None and request["kind"] == REPLACE:
+            self._check_venue(route["venue"], order, route["ord_type"], request["terms"])
+
+    def _check_venue(self, venue: str, order: Record, ord_type: str, terms: Terms) -> None:
+        """That a venue gets nothing it does not declare. An order that waited here goes as another type."""
+        known = self._venues.get(venue)
+        if known is None:
+            return
+        said = {name for name in terms.__struct_fields__ if getattr(terms, name)}
+        if ord_type:
+            said -= {"stop_px"}
+        if (ord_type or order["ord_type"]) not in known.ord_types or order[
+            "time_in_force"
+        ] not in known.times_in_force:
+            self._wrong(f"order {order['order_id']} goes to {venue}, which does not work such orders")
+        if not said <= set(known.terms):
+            self._wrong(
+                f"order {order['order_id']} goes to {venue}, which does not know {said - set(known.terms)}"
+            )
 
     def _new_venue_id(self, cl_ord_id: str) -> None:
         if cl_ord_id in self._venue_ids:
@@ -364,9 +544,13 @@ class Auditor:
 
     def _route_ended(self, event: Any, order: Record) -> None:
         route = self._route(event, order)
-        if route is not None:
-            route["ended"] = True
-            route["requests"].pop(getattr(event, "cl_ord_id", ""), None)
+        if route is None:
+            return
+        outlives = order["time_in_force"] in OUTLIVES_THE_DAY
+        if isinstance(event, ev.RouteExpired) and event.done_for_day and outlives:
+            return
+        route["ended"] = True
+        route["requests"].pop(getattr(event, "cl_ord_id", ""), None)
 
     def _route_replaced(self, event: ev.RouteReplaced, order: Record) -> None:
         route = self._route(event, order)
@@ -387,29 +571,79 @@ class Auditor:
             )
 
     def _filled(self, event: ev.OrderFilled, order: Record) -> None:
+        if event.last_qty <= 0 or not event.exec_id:
+            self._wrong(f"order {event.order_id}: an execution without quantity or id")
+        self._book(event, order, event.last_qty, event.last_px, self.day, "trade")
+
+    def _busted(self, event: ev.ExecutionBusted, order: Record) -> None:
+        if self._take_back(event, order) is not None:
+            self._book(event, order, 0, 0, self.day, "bust")
+
+    def _corrected(self, event: ev.ExecutionCorrected, order: Record) -> None:
+        before = self._take_back(event, order)
+        if before is not None:
+            before["successor"] = event.exec_id
+            self._book(event, order, event.last_qty, event.last_px, before["day"], "correction")
+
+    def _take_back(self, event: ev.ExecutionBusted | ev.ExecutionCorrected, order: Record) -> Record | None:
+        """The execution that stands no more."""
+        name = f"order {event.order_id}: {event.exec_id}"
+        before = self.executions.get((event.order_id, event.route_id, event.exec_ref_id))
+        route = self._route(event, order)
+        if route is None or before is None or not before["stands"]:
+            self._wrong(f"{name} is about {event.exec_ref_id}, no execution that stands")
+            return None
+        if (event.qty, event.px) != (before["last_qty"], before["last_px"]):
+            self._wrong(f"{name} says {event.exec_ref_id} was another execution")
+        before["stands"] = False
+        self._add(order, route, before, -1)
+        return before
+
+    def _book(
+        self,
+        event: ev.OrderFilled | ev.ExecutionBusted | ev.ExecutionCorrected,
+        order: Record,
+        qty: int,
+        px: int,
+        day: int,
+        kind: str,
+    ) -> None:
         route = self._route(event, order)
         if route is None:
             return
-        key = (route["venue"], event.exec_id)
+        key = (event.order_id, event.route_id, event.exec_id)
         if key in self.executions:
             self._wrong(f"execution {event.exec_id} of {route['venue']} is booked twice")
-        if event.last_qty <= 0 or not event.exec_id:
-            self._wrong(f"order {event.order_id}: an execution without quantity or id")
-        self.executions[key] = {
+        route["executed"] += 1
+        booked = self.executions[key] = {
             "order_id": event.order_id,
+            "route_id": event.route_id,
+            "exec_id": event.exec_id,
+            "venue": route["venue"],
             "ids": route["ids"],
             "symbol": order["symbol"],
             "side": order["side"],
-            "last_qty": event.last_qty,
-            "last_px": event.last_px,
+            "number": route["executed"],
+            "last_qty": qty,
+            "last_px": px,
+            "day": day,
+            "kind": kind,
+            "stands": kind != "bust",
+            "successor": "",
         }
-        route["cum_qty"] += event.last_qty
-        order["cum_qty"] += event.last_qty
-        order["cum_notional"] += event.last_qty * event.last_px
+        if booked["stands"]:
+            self._add(order, route, booked, 1)
+
+    def _add(self, order: Record, route: Record, execution: Record, sign: int) -> None:
+        """Count an execution, or take it back."""
+        qty, px = sign * execution["last_qty"], execution["last_px"]
+        route["cum_qty"] += qty
+        order["cum_qty"] += qty
+        order["cum_notional"] += qty * px
         account = self.accounts[order["account"]]
-        sign = 1 if order["side"] == Side.BUY else -1
-        account["position"][order["symbol"]] += sign * event.last_qty
-        account["spent"][self._currency(order)] += sign * self._worth(order, event.last_px, event.last_qty)
+        sign *= 1 if order["side"] == Side.BUY else -1
+        account["position"][order["symbol"]] += sign * execution["last_qty"]
+        account["spent"][self._currency(order)] += sign * self._worth(order, px, execution["last_qty"])
 
     def _questioned(self, event: ev.ReportQuestioned, order: Record) -> None:
         if event.reason == "overfill":
@@ -419,7 +653,8 @@ class Auditor:
 
     def _check_quantities(self, event: ev.OrderEvent, order: Record) -> None:
         """CumQty against what was asked for, after an event that may have changed either."""
-        if not isinstance(event, ev.OrderFilled) or order["overfill_questioned"]:
+        executed = isinstance(event, (ev.OrderFilled, ev.ExecutionCorrected))
+        if not executed or order["overfill_questioned"]:
             return
         asked = max(
             [
@@ -442,8 +677,11 @@ class Auditor:
         for holds, status in (
             (CANCEL in kinds, OrdStatus.PENDING_CANCEL),
             (REPLACE in kinds, OrdStatus.PENDING_REPLACE),
-            (ended == OrdStatus.DONE_FOR_DAY, OrdStatus.DONE_FOR_DAY),
+            (ended == OrdStatus.DONE_FOR_DAY or order["done_for_day"], OrdStatus.DONE_FOR_DAY),
+            (ended == OrdStatus.CALCULATED, OrdStatus.CALCULATED),
             (cum_qty > 0 and cum_qty >= order["versions"][-1]["order_qty"], OrdStatus.FILLED),
+            (order["stopped"], OrdStatus.STOPPED),
+            (order["suspended"], OrdStatus.SUSPENDED),
             (ended in (OrdStatus.CANCELED, OrdStatus.EXPIRED), ended),
             (cum_qty > 0, OrdStatus.PARTIALLY_FILLED),
             (bool(ended), ended),
@@ -495,7 +733,7 @@ class Auditor:
             return used, account["position"][symbol] + account["open_buy"][symbol]
         return used, account["open_sell"][symbol] - account["position"][symbol]
 
-    def _check_terms(self, order: Record, order_qty: int, price: int, hold_px: int) -> None:
+    def _check_terms(self, order: Record, event: ev.OrderReceived | ev.ReplaceRequested) -> None:
         """That what was taken on may be traded at all, by that session, in that size, at that price."""
         name = f"order {order['order_id']}"
         account = self.accounts.get(order["account"])
@@ -503,14 +741,21 @@ class Auditor:
         if account is None or instrument is None:
             self._wrong(f"{name} is of an unknown account or symbol")
             return
+        order_qty, hold_px, terms = event.order_qty, event.hold_px, event.terms or NO_TERMS
         if order["session_id"] not in account["sessions"]:
             self._wrong(f"{name}: {order['session_id']} may not trade {order['account']}")
         if order_qty <= 0 or order_qty % instrument["lot_size"]:
             self._wrong(f"{name}: {order_qty} is not a positive number of lots")
-        if order["ord_type"] == OrdType.LIMIT:
-            tick = next(t for from_px, t in reversed(instrument["ticks"]) if from_px <= price)
+        for qty in (terms.min_qty, terms.max_floor):
+            if not 0 <= qty <= order_qty or qty % instrument["lot_size"]:
+                self._wrong(f"{name}: {qty} is not a number of lots within the order")
+        prices = [event.price] if order["ord_type"] in WITH_LIMIT else []
+        for price in [*prices, *([terms.stop_px] if order["ord_type"] in WITH_STOP else [])]:
+            tick = next(t for from_px, t in reversed(instrument["ticks"]) if from_px <= max(price, 0))
             if price <= 0 or price % tick:
                 self._wrong(f"{name}: {price} is not on a tick")
+        if hold_px != self._hold_px(order, event.price, terms):
+            self._wrong(f"{name} is held at {hold_px}")
         if order_qty > self._firm["max_order_qty"]:
             self._wrong(f"{name}: {order_qty} is more than the firm allows in one order")
         most = self._firm["max_order_notional"].get(instrument["currency"], 0) * SCALE
@@ -524,6 +769,13 @@ class Auditor:
         ):
             if scope in self._halts:
                 self._wrong(f"{name} was taken while halted by {scope}")
+
+    def _hold_px(self, order: Record, price: int, terms: Terms) -> int:
+        """Its limit; or the collar's far end from where it will be worked, rounded up."""
+        if order["ord_type"] in WITH_LIMIT:
+            return price
+        start = max(self._reference_px.get(order["symbol"], 0), terms.stop_px)
+        return start - (-start * int(self._firm["price_collar_bps"]) // 10_000)
 
     def _check_limits(self, order: Record, before: tuple[int, int]) -> None:
         """That it did not take the account beyond its limits, or further beyond."""
@@ -556,16 +808,18 @@ class Auditor:
         same("reference prices", state["reference_px"], self._reference_px)
         same("halts", [tuple(h) for h in state["halts"]], sorted((*k, *v) for k, v in self._halts.items()))
         same("ClOrdIDs", {(s, c): o for s, c, o in state["cl_ord_ids"]}, self._client_ids)
-        executed: dict[str, dict[str, int]] = defaultdict(dict)
-        for (venue, exec_id), fill in self.executions.items():
-            executed[venue][exec_id] = fill["order_id"]
-        same("executions", state["exec_ids"], executed)
+        same("day", state["day"], self.day)
+        same("profiles", [p[2] for p in state["profiles"]], sorted(self._profiles))
+        same("venues", [v[2] for v in state["venues"]], sorted(self._venues))
         for name in COUNTED.values():
             same(f"count of {name}", state["counts"].get(name, 0), self.counts[name])
         theirs = {order["order_id"]: order for order in state["orders"]}
         same("orders", sorted(theirs), sorted(self.orders))
+        executed: dict[int, list[Record]] = defaultdict(list)
+        for execution in self.executions.values():
+            executed[execution["order_id"]].append(execution)
         for order_id in theirs.keys() & self.orders.keys():
-            self._compare_order(theirs[order_id], self.orders[order_id], same)
+            self._compare_order(theirs[order_id], self.orders[order_id], executed[order_id], same)
         totals = self._recomputed()
         for name in state["risk"].keys() | self.accounts.keys():
             for counter in ("held", "spent", "position", "open_buy", "open_sell"):
@@ -573,14 +827,36 @@ class Auditor:
                 same(f"{name} {counter}", said, totals[name, counter])
         return differences
 
-    def _compare_order(self, theirs: Record, ours: Record, same: Callable[[str, Any, Any], None]) -> None:
+    def _compare_order(
+        self, theirs: Record, ours: Record, executed: list[Record], same: Callable[[str, Any, Any], None]
+    ) -> None:
         name = f"order {ours['order_id']}"
         for key in COMPARED:
             same(f"{name} {key}", theirs[key], ours[key])
-        versions = [
-            {k: v[k] for k in ("cl_ord_id", "order_qty", "price", "hold_px")} for v in theirs["versions"]
-        ]
-        same(f"{name} versions", versions, ours["versions"])
+        keys = ("cl_ord_id", "order_qty", "price", "hold_px")
+        versions = [{k: v[k] for k in keys} for v in theirs["versions"]]
+        same(f"{name} versions", versions, [{k: v[k] for k in keys} for v in ours["versions"]])
+        stops = [v["terms"][0] if v["terms"] else 0 for v in theirs["versions"]]
+        same(f"{name} stop prices", stops, [v["terms"].stop_px for v in ours["versions"]])
+        same(f"{name} queue", [q["cl_ord_id"] for q in theirs["queued"]], ours["queue"])
+        same(f"{name} done for the day", theirs["done_for_day"], ours["done_for_day"])
+        is_of_today = theirs["day"] == self.day
+        standing = [x for x in executed if x["stands"] and x["day"] == self.day]
+        today = (sum(x["last_qty"] for x in standing), sum(x["last_qty"] * x["last_px"] for x in standing))
+        same(
+            f"{name} today",
+            (theirs["day_cum_qty"], theirs["day_cum_notional"]) if is_of_today else (0, 0),
+            today,
+        )
+        booked: dict[int, dict[str, list[Any]]] = defaultdict(dict)
+        for x in executed:
+            row = [x["number"], x["last_qty"], x["last_px"], x["day"], x["stands"], x["successor"]]
+            booked[x["route_id"]][x["exec_id"]] = row
+        same(
+            f"{name} executions",
+            {r["route_id"]: r["executions"] for r in theirs["routes"] if r["executions"]},
+            booked,
+        )
         same(f"{name} requests", [r["cl_ord_id"] for r in theirs["requests"]], list(ours["requests"]))
         working = ours["ended"] or (OrdStatus.NEW if ours["accepted"] else OrdStatus.PENDING_NEW)
         same(f"{name} working", theirs["working"], working)
@@ -600,6 +876,8 @@ class Auditor:
             name = "open_buy" if order["side"] == Side.BUY else "open_sell"
             totals[account, name][order["symbol"]] += qty
         for fill in self.executions.values():
+            if not fill["stands"]:
+                continue
             order = self.orders[fill["order_id"]]
             sign = 1 if order["side"] == Side.BUY else -1
             worth = self._worth(order, fill["last_px"], fill["last_qty"])
@@ -608,21 +886,29 @@ class Auditor:
         return defaultdict(dict, {key: {k: v for k, v in t.items() if v} for key, t in totals.items()})
 
     def compare_trades(self, rows: Iterable[Mapping[str, str]], venue: str) -> list[str]:
-        """Where a venue's trade file (see `trade_file`) and the fills in the journal differ. In words."""
-        ours = {exec_id: fill for (at, exec_id), fill in self.executions.items() if at == venue}
+        """Where a venue's trade file (see `trade_file`) and the fills in the journal differ. In words.
+
+        Such a file is only appended to: a fill that was busted or corrected later is in it all the same.
+        """
+        ours: dict[str, list[Record]] = defaultdict(list)
+        for fill in self.executions.values():
+            if fill["venue"] == venue and fill["kind"] == "trade":
+                ours[fill["exec_id"]].append(fill)
         differences: list[str] = []
-        seen: set[str] = set()
+        seen: set[tuple[str, int]] = set()
         for row in rows:
             exec_id = row["exec_id"]
-            if exec_id in seen:
-                differences.append(f"{exec_id} is twice in the trade file")
-            seen.add(exec_id)
-            fill = ours.get(exec_id)
-            if fill is None:
+            fills = ours.get(exec_id)
+            if fills is None:
                 differences.append(
                     f"{exec_id} of {row['cl_ord_id']} is in the trade file but not in the journal"
                 )
                 continue
+            # An ExecID may come again for another order.
+            fill = next((fill for fill in fills if row["cl_ord_id"] in fill["ids"]), fills[0])
+            if (exec_id, fill["order_id"]) in seen:
+                differences.append(f"{exec_id} is twice in the trade file")
+            seen.add((exec_id, fill["order_id"]))
             for name, value in (
                 ("symbol", row["symbol"]),
                 ("side", row["side"]),
@@ -635,7 +921,9 @@ class Auditor:
                     )
             if row["cl_ord_id"] not in fill["ids"]:
                 differences.append(f"{exec_id} is of {row['cl_ord_id']}, which is not an id of its route")
-        differences += [f"{i} is in the journal but not in the trade file" for i in ours if i not in seen]
+        for exec_id, fills in ours.items():
+            missing = (fill for fill in fills if (exec_id, fill["order_id"]) not in seen)
+            differences += [f"{exec_id} is in the journal but not in the trade file" for _ in missing]
         return differences
 
 
@@ -649,6 +937,10 @@ _OTHER: Final[dict[type, Callable[[Auditor, Any], None]]] = {
     ev.ReferencePriceChanged: Auditor._price,
     ev.TradingHalted: Auditor._halted,
     ev.TradingResumed: Auditor._resumed,
+    ev.ProfileDefined: Auditor._profile,
+    ev.VenueDefined: Auditor._venue,
+    ev.MassCancelRequested: Auditor._mass_cancel,
+    ev.DayEnded: Auditor._day_ended,
 }
 
 _ORDER: Final[dict[type, Callable[[Auditor, Any, Any], None]]] = {
@@ -658,7 +950,16 @@ _ORDER: Final[dict[type, Callable[[Auditor, Any, Any], None]]] = {
     ev.OrderRejected: Auditor._ended,
     ev.OrderCanceled: Auditor._ended,
     ev.OrderExpired: Auditor._ended,
-    ev.OrderDoneForDay: Auditor._ended,
+    ev.OrderDoneForDay: Auditor._done_for_day,
+    ev.OrderCalculated: Auditor._ended,
+    ev.OrderStopped: Auditor._stopped,
+    ev.OrderSuspended: Auditor._suspended,
+    ev.OrderTriggered: Auditor._triggered,
+    ev.OrderHeld: Auditor._held,
+    ev.OrderRestated: Auditor._restated,
+    ev.ExecutionBusted: Auditor._busted,
+    ev.ExecutionCorrected: Auditor._corrected,
+    ev.RequestQueued: Auditor._queued,
     ev.CancelRequested: Auditor._request,
     ev.ReplaceRequested: Auditor._request,
     ev.RequestDenied: Auditor._request_denied,

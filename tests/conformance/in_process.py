@@ -5,14 +5,18 @@ ends, so what the kernel sends is there at once, and an empty queue means that n
 """
 
 from collections import deque
+from collections.abc import Callable
+
+import msgspec
 
 from oms.conformance.play import FIX44, Setting, Unsupported
 from oms.core import commands as cmd
 from oms.core import events as ev
 from oms.core.state import State
-from oms.core.types import SCALE, Px, Qty
+from oms.core.types import SCALE, Px, Qty, parse_scaled
 from oms.fix.decode import Malformed
-from oms.fix.wire import SOH, utc_timestamp
+from oms.fix.dialect import WRITERS
+from oms.fix.wire import SOH, fields, utc_timestamp
 from oms.kernel import Kernel, Ledger
 from tests.core.office import MemoryJournal
 
@@ -30,8 +34,12 @@ REFERENCE_DATA: tuple[ev.Event, ...] = (
     ev.AccountDefined(START_NS, ACCOUNT, ACCOUNT, (CLIENT,), (("USD", PLENTY),), Qty(PLENTY)),
 )
 
-IN_FORCE = {("pending", "on"), ("poss_resend", "status"), ("second_request", "pass")}
-"""What the engine does without being told."""
+PROFILE: dict[str, Callable[[str], dict[str, object]]] = {
+    "pending": lambda what: {"pending_reports": what == "on"},
+    "poss_resend": lambda what: {"poss_resend": what},
+    "second_request": lambda what: {"second_request": what},
+}
+"""The directives that are about how the client wants to be talked to."""
 
 
 class InProcess:
@@ -43,8 +51,11 @@ class InProcess:
         self.numbers = {CLIENT: 0, VENUE: 0}
         self.received: dict[str, deque[str]] = {CLIENT: deque(), VENUE: deque()}
         self.kernel = Kernel(State(), Ledger(), MemoryJournal(), (VENUE,), clock=self.clock)
+        if dialect != FIX44:  # Its writer only says "triggered" in other words: see E.1.f.
+            self.kernel.writers = {CLIENT: WRITERS[dialect]}
         for event in REFERENCE_DATA:
             self.kernel.record(event)
+        self.profile = ev.ProfileDefined(START_NS, CLIENT, True, "status", "pass")
         for session in (CLIENT, VENUE):
             self.kernel.on_command(cmd.LogOn(session), "session")
         self.kernel.flush(self._deliver)
@@ -71,17 +82,25 @@ class InProcess:
         return self._receive(VENUE)
 
     def direct(self, words: tuple[str, ...], text: str) -> None:
-        if words in IN_FORCE:
-            return
-        name, what = words
+        name, what = words[0], words[1] if len(words) > 1 else ""
         value = SYMBOL if what == "symbol" else ""
-        if name == "halt":
+        if name in PROFILE:
+            self.profile = msgspec.structs.replace(self.profile, **PROFILE[name](what))
+            self.kernel.record(self.profile)
+        elif name == "halt":
             self.kernel.on_command(cmd.Halt(what, value, "jane", "review"), "operator")
         elif name == "resume":
             self.kernel.on_command(cmd.Resume(what, value, "jane", "done"), "operator")
         elif words == ("next", "day"):
-            # The engine has no notion of a day yet: the clock is all there is to move.
             self.now_ns += DAY_NS
+            self.kernel.on_command(cmd.EndDay("jane"), "operator")
+        elif name == "phone":
+            found = fields(text)
+            order = cmd.NewOrder(
+                CLIENT, "", found["1"], found["55"], found["54"], Qty(parse_scaled(found["38"])),
+                found["40"], Px(parse_scaled(found.get("44", "0"))), found.get("59", "0")
+            )  # fmt: skip
+            self.kernel.on_command(order, "operator jane")
         else:
             raise Unsupported(" ".join(words))
         self.kernel.flush(self._deliver)

@@ -9,93 +9,22 @@ from tests.conformance.in_process import InProcess
 DIALECTS = {"fix44": FIX44, "more": FIX44, "fix42": FIX42}
 """What the client speaks, by folder. The venue speaks FIX 4.4 in all of them."""
 
-PLAYED = (FIX44,)
-"""The client dialects that the kernel has."""
-
 TRANSCRIPTS = {family: load(family) for family in DIALECTS}
 RUNS = [(family, run) for family, found in TRANSCRIPTS.items() for t in found for run in runs(t)]
 
-# -- what the engine does not do yet -------------------------------------------------------------------------
-
-PENDING_OFF = "every session is told of a pending request: no profile says otherwise"
-QUEUE = "a request while another is open goes on to the venue at once: it neither waits nor is refused"
-PHONE = "nobody can enter an order for a client, and a report always has a ClOrdID"
-PRICE_ON_FILLED = "a replace of nothing but the price is passed on for a filled order: pending, not refused"
-REASON = "ExecRestatementReason(378) of an unsolicited cancel is not passed on"
-RESTATED = "a Restated report (150=D) is questioned: the client is not told, OrderQty stays"
-EXEC_INST = "ExecInst(18) is not passed on to the venue"
-HELD = "stop orders and orders for the close are denied; ExecType L and WorkingIndicator(636) are not known"
-UNKNOWN_QTY = "the answer about an unknown order has no OrderQty(38)"
-GTC = "TimeInForce GTC is denied; there are no days, so no DayOrderQty(424) and DayCumQty(425)"
-CORRECTIONS = (
-    "a bust (150=H) or correction (150=G) of the venue is questioned: quantities stay, the client is not told"
-)
-STOPPED = "a Stopped report (150=7) is questioned: the client is not told"
-SUSPENDED = "a Suspended report (150=9) is questioned: the client is not told"
-CALCULATED = "a Calculated report (150=B) is questioned: the client is not told"
-
-NOT_YET = {
-    "fix44-B.1.a-t4-instead": PENDING_OFF,
-    "fix44-B.1.b-t5-instead": PENDING_OFF,
-    "fix44-B.1.c-t5-instead": PENDING_OFF,
-    "fix44-C.1.a-t4-instead": PENDING_OFF,
-    "fix44-C.1.c-t5-instead": PENDING_OFF,
-    "fix44-C.3.a-t5-instead": PENDING_OFF,
-    "fix44-C.3.b": PENDING_OFF,
-    "fix44-C.3.b-t2-instead": PENDING_OFF,
-    "fix44-C.2.a": PRICE_ON_FILLED,
-    "fix44-D.2.a": QUEUE,
-    "fix44-D.2.c": QUEUE,
-    "fix44-D.2.d": QUEUE,
-    "fix44-E.1.a": PHONE,
-    "fix44-E.1.b": REASON,
-    "fix44-E.1.d": RESTATED,
-    "fix44-E.1.e": f"{EXEC_INST}; {REASON}",
-    "fix44-E.1.e-t2-instead": EXEC_INST,
-    "fix44-E.1.f": HELD,
-    "fix44-E.1.f-t1-instead": HELD,
-    "fix44-E.1.f-t1-instead-2": HELD,
-    "fix44-E.1.f-t2-instead": HELD,
-    "fix44-E.1.f-t3-instead": HELD,
-    "fix44-G.1.a": UNKNOWN_QTY,
-    "fix44-H.1.a": f"{GTC}; {RESTATED}",
-    "fix44-H.1.a-d1t4-instead": f"{GTC}; {RESTATED}",
-    "fix44-H.1.a-d1t4-instead-2": GTC,
-    "fix44-H.1.a-d2t1-instead": GTC,
-    "fix44-H.1.c": f"{GTC}; {RESTATED}",
-    "fix44-H.1.c-d1t4-instead": GTC,
-    "fix44-H.1.c-d2t3-instead": f"{PENDING_OFF}; {GTC}; {RESTATED}",
-    "fix44-H.1.c-d2t4-instead": f"{GTC}; {RESTATED}",
-    "fix44-J.1.a": CORRECTIONS,
-    "fix44-J.1.c": f"{GTC}; {RESTATED}; {CORRECTIONS}",
-    "fix44-J.1.c-d1t4-instead": f"{GTC}; {CORRECTIONS}",
-    "fix44-J.1.d": CORRECTIONS,
-    "fix44-K.1.a": EXEC_INST,
-    "fix44-K.1.a-t2-instead": EXEC_INST,
-    "fix44-L.1.a": STOPPED,
-    "more-bust_of_a_bust": CORRECTIONS,
-    "more-bust_same_day_and_later_day": f"{GTC}; {CORRECTIONS}",
-    "more-calculated": CALCULATED,
-    "more-calculated-t3-instead": CALCULATED,
-    "more-stopped_then_filled": STOPPED,
-    "more-suspended": SUSPENDED,
-    "more-suspended-t3-instead": SUSPENDED,
-    "more-suspended-t4-instead": SUSPENDED,
-}
-"""Run -> what is missing, as the first mismatch shows it. A run that passes has to leave this table."""
+NOT_YET: dict[str, str] = {}
+"""Run -> what the engine lacks for it. A run that passes has to leave this table."""
 
 
 def _cases() -> list[object]:
     found = []
     for family, run in RUNS:
-        dialect = DIALECTS[family]
         marks: list[pytest.MarkDecorator] = []
-        if dialect not in PLAYED:
-            marks.append(pytest.mark.skip(reason=f"the client's side has no dialect {dialect}"))
-        elif run.name in NOT_YET:
-            expected = (Mismatch, Unsupported)
-            marks.append(pytest.mark.xfail(strict=True, raises=expected, reason=NOT_YET[run.name]))
-        found.append(pytest.param(run, dialect, id=run.name, marks=marks))
+        if run.name in NOT_YET:
+            marks.append(
+                pytest.mark.xfail(strict=True, raises=(Mismatch, Unsupported), reason=NOT_YET[run.name])
+            )
+        found.append(pytest.param(run, DIALECTS[family], id=run.name, marks=marks))
     return found
 
 

@@ -1,8 +1,9 @@
 """What the core's tests share: one small firm, and short words for what is asked and what happened.
 
 `Desk` is the core without edges: a command goes in, its events come out as short lines and are applied at
-once. Around every command it checks what must always hold: `decide` changes nothing, every event survives its
-encoding, and risk counters and books are what an auditor finds by adding up orders and executions.
+once. Requests whose turn has come are taken up after every command, as the kernel does it. Around every
+command it checks what must always hold: `decide` changes nothing, every event survives its encoding, and the
+state is what `Recount`, which knows nothing but the events, finds by adding up.
 
 Quantities and prices are written as text in whole units ("100", "10.25"); `scaled` makes them ints.
 """
@@ -14,18 +15,20 @@ from typing import Any
 from oms.core import commands as cmd
 from oms.core import events as ev
 from oms.core.engine import decide
-from oms.core.order import Order, ord_status
+from oms.core.order import Order, day_quantities, ord_status
+from oms.core.price_book import PriceBook
 from oms.core.state import State
 from oms.core.types import (
     SCALE,
-    CxlRejResponseTo,
     ExecType,
     OrdStatus,
     OrdType,
     Px,
     Qty,
     Side,
+    Terms,
     TimeInForce,
+    average_px,
     format_scaled,
     parse_scaled,
 )
@@ -33,6 +36,7 @@ from oms.core.types import (
 EPOCH = "e"
 START_NS = 1_795_357_800_000_000_000
 """2026-11-22 14:30:00 UTC."""
+DAY_NS = 86_400_000_000_000
 
 ALPHA, BRAVO = "ALPHA", "BRAVO"
 """Client sessions."""
@@ -48,6 +52,21 @@ STATUS_NAMES = {value: name.lower() for name, value in vars(OrdStatus).items() i
 
 def scaled(number: str | int) -> int:
     return parse_scaled(str(number))
+
+
+def terms(
+    stop: str = "", min_qty: str = "", max_floor: str = "", exec_inst: str = "", until: str = "", **more: str
+) -> Terms | None:
+    """What few orders say; None if nothing is."""
+    found = Terms(
+        stop_px=Px(scaled(stop or 0)),
+        exec_inst=exec_inst,
+        min_qty=Qty(scaled(min_qty or 0)),
+        max_floor=Qty(scaled(max_floor or 0)),
+        expire_date=until,
+        **more,
+    )
+    return found if found != Terms() else None
 
 
 def instrument(
@@ -132,6 +151,14 @@ KEY_FIELDS: dict[type, tuple[str, ...]] = {
     ev.RouteExpired: ("done_for_day",),
     ev.StatusAsked: ("cl_ord_id",),
     ev.ReportQuestioned: ("order_id", "reason"),
+    ev.ExecutionBusted: ("exec_id", "exec_ref_id", "qty", "px"),
+    ev.ExecutionCorrected: ("exec_id", "exec_ref_id", "last_qty", "last_px", "qty", "px"),
+    ev.OrderRestated: ("exec_restatement_reason", "order_qty", "price"),
+    ev.OrderStopped: ("last_qty", "last_px"),
+    ev.RequestQueued: ("cl_ord_id", "order_qty", "price"),
+    ev.TradeUnknown: ("venue", "exec_id", "dk_reason"),
+    ev.MassCancelRequested: ("cl_ord_id", "affected", "text"),
+    ev.MassStatusRequested: ("order_id", "total", "is_last"),
 }
 
 
@@ -140,7 +167,7 @@ def brief(event: ev.Event) -> str:
     words = [type(event).__name__]
     for name in KEY_FIELDS.get(type(event), ()):
         value = getattr(event, name)
-        if name in ("last_qty", "last_px", "order_qty", "price", "px"):
+        if name in ("last_qty", "last_px", "order_qty", "price", "qty", "px"):
             value = format_scaled(value)
         if value != "":
             words.append(str(value))
@@ -158,25 +185,37 @@ class Desk:
         self.events: list[ev.Event] = []
         self.now_ns = START_NS
         self.tick_ns = 1_000_000  # how far the clock moves from one command to the next
+        self.recount = Recount()
+        self.commands: list[cmd.Command] = []
         self._execs = 0
         for event in (*REFERENCE_DATA, *up, *more):
             self._take(event)
 
     def do(self, command: cmd.Command) -> list[str]:
-        """Decide a command and apply what it led to."""
+        """Decide a command and apply what it led to; then let requests that wait have their turn."""
+        self.commands.append(command)
+        events = self._carry_out(command)
+        while self.state.due:
+            taken = self._carry_out(cmd.TakeQueued(next(iter(self.state.due))))
+            assert taken, "a request has its turn and nothing comes of it"
+            events += taken
+        self.recount.check(self.state)
+        return [brief(event) for event in events]
+
+    def _carry_out(self, command: cmd.Command) -> list[ev.Event]:
         self.now_ns += self.tick_ns
         before = self.state.dump()
         events = decide(self.state, command, self.now_ns)
         assert self.state.dump() == before, f"decide changed the state: {command}"
         for event in events:
             self._take(event)
-        audit(self.state, self.events)
-        return [brief(event) for event in events]
+        return events
 
     def _take(self, event: ev.Event) -> None:
         assert ev.decode(ev.encode(event)) == event
         self.events.append(event)
         self.state.apply(event)
+        self.recount.feed(event)
 
     def refold(self) -> State:
         """The fold of all events so far, as a second state."""
@@ -199,12 +238,26 @@ class Desk:
         session: str = ALPHA,
         tif: str = TimeInForce.DAY,
         ord_type: str = "",
+        terms: Terms | None = None,
+        poss_resend: bool = False,
     ) -> list[str]:
-        """A limit order; a market order if `px` is empty."""
+        """A limit order; a market order if `px` is empty. An order by phone has no `cl_ord_id`."""
         kind = ord_type or (OrdType.LIMIT if px else OrdType.MARKET)
         price = Px(scaled(px)) if px else Px(0)
         return self.do(
-            cmd.NewOrder(session, cl_ord_id, account, symbol, side, Qty(scaled(qty)), kind, price, tif)
+            cmd.NewOrder(
+                session,
+                cl_ord_id,
+                account,
+                symbol,
+                side,
+                Qty(scaled(qty)),
+                kind,
+                price,
+                tif,
+                poss_resend,
+                terms,
+            )
         )
 
     def cancel(self, cl_ord_id: str, orig: str, *, session: str = ALPHA) -> list[str]:
@@ -221,19 +274,38 @@ class Desk:
         *,
         session: str = ALPHA,
         ord_type: str = "2",
+        terms: Terms | None = None,
     ) -> list[str]:
         order = self.state.find(session, orig)
         symbol, side = (order.symbol, order.side) if order is not None else ("IBM", Side.BUY)
         return self.do(
             cmd.ReplaceOrder(
-                session, cl_ord_id, orig, symbol, side, Qty(scaled(qty)), ord_type, Px(scaled(px))
+                session,
+                cl_ord_id,
+                orig,
+                symbol,
+                side,
+                Qty(scaled(qty)),
+                ord_type,
+                Px(scaled(px or 0)),
+                terms,
             )
         )
 
     def ask_status(self, cl_ord_id: str, *, session: str = ALPHA) -> list[str]:
         return self.do(cmd.RequestStatus(session, cl_ord_id, "IBM", Side.BUY))
 
-    # -- the venue: `of` is the client's ClOrdID, of an order or of a request --------------------------------
+    def cancel_all(self, cl_ord_id: str, symbol: str = "", side: str = "") -> list[str]:
+        return self.do(cmd.CancelAll(ALPHA, cl_ord_id, "1" if symbol else "7", symbol, side))
+
+    def ask_all(self, symbol: str = "") -> list[str]:
+        return self.do(cmd.RequestAllStatus(ALPHA, "M", "1" if symbol else "7", symbol))
+
+    def profile(self, second_request: str = "pass", poss_resend: str = "status") -> None:
+        """How ALPHA wants to be talked to."""
+        self._take(ev.ProfileDefined(self.now_ns, ALPHA, True, poss_resend, second_request))
+
+    # -- the venue: `of` is the client's ClOrdID, of an order or of a request; "#1" is order 1 ---------------
 
     def report(self, of: str, exec_type: str, status: str = "", *, venue: str = "", **more: Any) -> list[str]:
         """ExecutionReport(8) under our id at the venue for what the client calls `of`."""
@@ -255,6 +327,35 @@ class Desk:
         return self.report(
             of, ExecType.TRADE, exec_id=exec_id, last_qty=Qty(scaled(qty)), last_px=Px(scaled(px)), **more
         )
+
+    def bust(self, of: str, exec_id: str, ref: str, **more: Any) -> list[str]:
+        return self.report(of, ExecType.TRADE_CANCEL, exec_id=exec_id, exec_ref_id=ref, **more)
+
+    def correct(self, of: str, exec_id: str, ref: str, qty: str, px: str = "10", **more: Any) -> list[str]:
+        return self.report(
+            of,
+            ExecType.TRADE_CORRECT,
+            exec_id=exec_id,
+            exec_ref_id=ref,
+            last_qty=Qty(scaled(qty)),
+            last_px=Px(scaled(px)),
+            **more,
+        )
+
+    def restated(self, of: str, qty: str = "0", px: str = "0", reason: str = "5") -> list[str]:
+        return self.report(
+            of,
+            ExecType.RESTATED,
+            order_qty=Qty(scaled(qty)),
+            price=Px(scaled(px)),
+            exec_restatement_reason=reason,
+        )
+
+    def done_for_day(self, of: str) -> list[str]:
+        return self.report(of, ExecType.DONE_FOR_DAY, OrdStatus.DONE_FOR_DAY)
+
+    def expired(self, of: str) -> list[str]:
+        return self.report(of, ExecType.EXPIRED, OrdStatus.EXPIRED)
 
     def canceled(self, of: str, text: str = "") -> list[str]:
         return self.report(of, ExecType.CANCELED, OrdStatus.CANCELED, text=text)
@@ -299,12 +400,20 @@ class Desk:
     def resume(self, scope: str, value: str = "") -> list[str]:
         return self.do(cmd.Resume(scope, value, "jane", "done"))
 
+    def end_day(self, days: int = 1) -> list[str]:
+        """The day ends now; what comes next comes that many days later."""
+        found = self.do(cmd.EndDay("jane"))
+        self.now_ns += days * DAY_NS
+        return found
+
     def price(self, symbol: str, px: str) -> list[str]:
         return self.do(cmd.PublishPrice(symbol, Px(scaled(px)), SIM))
 
     # -- looking ---------------------------------------------------------------------------------------------
 
     def order(self, cl_ord_id: str = "A", session: str = ALPHA) -> Order:
+        if cl_ord_id.startswith("#"):
+            return self.state.orders[int(cl_ord_id[1:])]
         order = self.state.find(session, cl_ord_id) or self.state.find(BRAVO, cl_ord_id)
         assert order is not None, f"no order {cl_ord_id}"
         return order
@@ -312,6 +421,8 @@ class Desk:
     def sent(self, of: str) -> str:
         """Our id at the venue for what the client calls `of`: its order's first, or the request's."""
         order_id = self.order(of).order_id
+        if of.startswith("#"):
+            return f"{EPOCH}-{order_id}-1-1"
         for event in self.events:
             if not isinstance(event, ev.CancelRouted | ev.ReplaceRouted) or event.order_id != order_id:
                 continue
@@ -324,6 +435,12 @@ class Desk:
         order = self.order(of)
         cum, qty, leaves = (format_scaled(n) for n in (order.cum_qty, order.order_qty, order.leaves_qty))
         return f"{STATUS_NAMES[ord_status(order)]} {cum} of {qty}, {leaves} open, as {order.cl_ord_id}"
+
+    def today(self, of: str = "A") -> str:
+        """What is the day's of an order: "40 of 100 at 10"."""
+        order = self.order(of)
+        qty, cum, notional = day_quantities(order, self.state.day)
+        return f"{format_scaled(cum)} of {format_scaled(qty)} at {format_scaled(average_px(notional, cum))}"
 
     def risk(self, account: str = "BLOCK", symbol: str = "IBM", currency: str = "USD") -> str:
         """An account's counters: "held 1000, spent 0, position 0, open 100/0"."""
@@ -341,52 +458,239 @@ class Desk:
 
 # -- the auditor ---------------------------------------------------------------------------------------------
 
+ENDS: dict[type, str] = {
+    ev.OrderRejected: OrdStatus.REJECTED,
+    ev.OrderCanceled: OrdStatus.CANCELED,
+    ev.OrderExpired: OrdStatus.EXPIRED,
+    ev.OrderCalculated: OrdStatus.CALCULATED,
+}
+FLAGS: dict[type, tuple[str, bool]] = {
+    ev.OrderStopped: ("stopped", True),
+    ev.OrderSuspended: ("suspended", True),
+    ev.OrderTriggered: ("suspended", False),
+}
+COUNTERS = ("held", "spent", "position", "open_buy", "open_sell")
 
-def audit(state: State, events: Iterable[ev.Event]) -> None:
-    """Add up every counter from the orders and the executions, and compare. Raises AssertionError."""
-    wanted: dict[tuple[str, str], dict[str, int]] = defaultdict(lambda: defaultdict(int))
-    for event in events:
-        if isinstance(event, ev.OrderFilled):
-            order = state.orders[event.order_id]
-            item = state.instruments[order.symbol]
-            sign = 1 if order.side == Side.BUY else -1
-            wanted[order.account, "position"][order.symbol] += sign * event.last_qty
-            worth = event.last_px * event.last_qty * item.price_unit // SCALE
-            wanted[order.account, "spent"][item.currency] += sign * worth
-    for order in state.orders.values():
-        if order.working in (
-            OrdStatus.CANCELED,
-            OrdStatus.REJECTED,
-            OrdStatus.EXPIRED,
-            OrdStatus.DONE_FOR_DAY,
-        ):
-            continue
-        item = state.instruments[order.symbol]
-        terms = [(order.versions[-1].order_qty, order.versions[-1].hold_px)]
-        terms += [
-            (r.order_qty, r.hold_px) for r in order.requests if r.response_to == CxlRejResponseTo.REPLACE
-        ]
-        open_terms = [(max(qty - order.cum_qty, 0), px) for qty, px in terms]
-        side = "open_buy" if order.side == Side.BUY else "open_sell"
-        wanted[order.account, side][order.symbol] += max(qty for qty, _ in open_terms)
-        if order.side == Side.BUY:
-            worths = [qty * px * item.price_unit // SCALE for qty, px in open_terms]
-            wanted[order.account, "held"][item.currency] += max(worths)
-    for name, risk in state.risk.items():
-        for counter in ("held", "spent", "position", "open_buy", "open_sell"):
-            found = {key: n for key, n in getattr(risk, counter).items() if n}
-            assert found == {key: n for key, n in wanted[name, counter].items() if n}, (name, counter)
-    audit_books(state)
+
+class Recount:
+    """What the events say, in plain dicts; every sum is made anew from the executions when it is looked at.
+
+    An execution is one row of its route: [number, quantity, price, day, whether it stands]. A bust is a row as
+    well, of nothing, and a correction a row of the day of what it corrects.
+    """
+
+    def __init__(self) -> None:
+        self.orders: dict[int, dict[str, Any]] = {}
+        self.items: dict[str, ev.InstrumentDefined] = {}
+        self.day = 1
+
+    def feed(self, event: ev.Event) -> None:
+        if isinstance(event, ev.InstrumentDefined):
+            self.items[event.symbol] = event
+        elif isinstance(event, ev.DayEnded):
+            self.day += 1
+            for order in self.orders.values():
+                order["done today"] = False
+        elif isinstance(event, ev.OrderReceived | ev.OrderDenied):
+            taken = isinstance(event, ev.OrderReceived)
+            self.orders[event.order_id] = {
+                "account": event.account,
+                "symbol": event.symbol,
+                "buys": event.side == Side.BUY,
+                "outlives the day": event.time_in_force in "16",
+                "limit": event.ord_type in "24",
+                "qty": event.order_qty,
+                "px": event.price,
+                "hold": event.hold_px if isinstance(event, ev.OrderReceived) else 0,
+                "as": event.cl_ord_id,
+                "live": False,
+                "ended": "" if taken else OrdStatus.REJECTED,
+                "stopped": False,
+                "suspended": False,
+                "done today": False,
+                "asked": {},
+                "waiting": [],
+                "executions": defaultdict(dict),
+            }
+        elif isinstance(event, ev.OrderEvent) and event.order_id in self.orders:
+            self._about(event, self.orders[event.order_id])
+
+    def _about(self, event: ev.OrderEvent, order: dict[str, Any]) -> None:
+        if isinstance(event, ev.OrderAccepted | ev.OrderHeld):
+            order["live"] = True
+        elif isinstance(event, ev.OrderFilled):
+            rows = order["executions"][event.route_id]
+            rows[event.exec_id] = [len(rows) + 1, event.last_qty, event.last_px, self.day, True]
+        elif isinstance(event, ev.ExecutionBusted | ev.ExecutionCorrected):
+            rows = order["executions"][event.route_id]
+            before = rows[event.exec_ref_id]
+            assert before[4], f"{event.exec_ref_id} did not stand any more"
+            assert (event.qty, event.px) == (before[1], before[2]), "it was another execution"
+            before[4] = False
+            rows[event.exec_id] = [len(rows) + 1, 0, 0, self.day, False]
+            if isinstance(event, ev.ExecutionCorrected):
+                rows[event.exec_id] = [len(rows), event.last_qty, event.last_px, before[3], True]
+        elif isinstance(event, ev.OrderRestated):
+            order["qty"], order["px"] = event.order_qty, event.price
+            order["hold"] = event.price if order["limit"] else order["hold"]
+            order["suspended"] = order["done today"] = False
+        elif isinstance(event, ev.CancelRequested):
+            order["asked"][event.cl_ord_id] = None
+        elif isinstance(event, ev.ReplaceRequested):
+            order["asked"][event.cl_ord_id] = (event.order_qty, event.hold_px, event.price)
+            self._waits_no_more(order, event.cl_ord_id)
+        elif isinstance(event, ev.RequestQueued):
+            order["waiting"].append(event.cl_ord_id)
+        elif isinstance(event, ev.RequestDenied):
+            if event.reason != "duplicate_cl_ord_id":
+                self._waits_no_more(order, event.cl_ord_id)
+        elif isinstance(event, ev.RequestRejected):
+            del order["asked"][event.cl_ord_id]
+        elif isinstance(event, ev.OrderReplaced):
+            qty, hold, px = order["asked"].pop(event.cl_ord_id)
+            qty = max(qty, self._executed(order)[0])
+            order.update({"qty": qty, "hold": hold, "px": px, "as": event.cl_ord_id})
+        elif isinstance(event, ev.OrderDoneForDay) and order["outlives the day"]:
+            order["done today"] = True
+        elif type(event) in FLAGS:
+            name, value = FLAGS[type(event)]
+            order[name] = value
+        elif type(event) in ENDS or isinstance(event, ev.OrderDoneForDay):
+            order["ended"] = ENDS.get(type(event), OrdStatus.DONE_FOR_DAY)
+            order["stopped"] = order["suspended"] = order["done today"] = False
+            if isinstance(event, ev.OrderCanceled):
+                order["asked"].pop(event.cl_ord_id, None)
+
+    def _waits_no_more(self, order: dict[str, Any], cl_ord_id: str) -> None:
+        order["waiting"] = [waiting for waiting in order["waiting"] if waiting != cl_ord_id]
+
+    # -- sums ------------------------------------------------------------------------------------------------
+
+    def _executed(self, order: dict[str, Any], day: int = 0) -> tuple[int, int]:
+        """(quantity, notional) of what stands; of one day if it is given."""
+        rows = [row for route in order["executions"].values() for row in route.values() if row[4]]
+        rows = [row for row in rows if day in (0, row[3])]
+        return sum(row[1] for row in rows), sum(row[1] * row[2] for row in rows)
+
+    def _status(self, order: dict[str, Any], cum: int) -> str:
+        asked, ended = order["asked"].values(), order["ended"]
+        story = (
+            (None in asked, OrdStatus.PENDING_CANCEL),
+            (len(asked) > 0, OrdStatus.PENDING_REPLACE),
+            (ended == OrdStatus.DONE_FOR_DAY or order["done today"], OrdStatus.DONE_FOR_DAY),
+            (ended == OrdStatus.CALCULATED, OrdStatus.CALCULATED),
+            (0 < cum >= order["qty"], OrdStatus.FILLED),
+            (order["stopped"], OrdStatus.STOPPED),
+            (order["suspended"], OrdStatus.SUSPENDED),
+            (ended in (OrdStatus.CANCELED, OrdStatus.EXPIRED), ended),
+            (cum > 0, OrdStatus.PARTIALLY_FILLED),
+            (ended == OrdStatus.REJECTED, OrdStatus.REJECTED),
+            (order["live"], OrdStatus.NEW),
+            (True, OrdStatus.PENDING_NEW),
+        )
+        return next(status for holds, status in story if holds)
+
+    def check(self, state: State) -> None:
+        """Compare all of it with a state. Raises AssertionError."""
+        assert state.day == self.day
+        assert list(state.orders) == list(self.orders)
+        assert state.open_orders() == [order for order in state.orders.values() if not order.settled]
+        risk: dict[tuple[str, str], dict[str, int]] = defaultdict(lambda: defaultdict(int))
+        for order_id, order in self.orders.items():
+            theirs = state.orders[order_id]
+            cum, notional = self._executed(order)
+            day_cum, day_notional = self._executed(order, self.day)
+            leaves = 0 if order["ended"] else max(order["qty"] - cum, 0)
+            assert self._facts(order, cum, notional, leaves) == {
+                "as": theirs.cl_ord_id,
+                "qty": theirs.order_qty,
+                "px": theirs.price,
+                "cum": theirs.cum_qty,
+                "notional": theirs.cum_notional,
+                "leaves": theirs.leaves_qty,
+                "status": ord_status(theirs),
+                "asked": [r.cl_ord_id for r in theirs.requests],
+                "waiting": [q.cl_ord_id for q in theirs.queued],
+                "executions": {
+                    route.route_id: {
+                        id: [x.number, x.qty, x.px, x.day, x.stands] for id, x in route.executions.items()
+                    }
+                    for route in theirs.routes
+                    if route.executions
+                },
+            }, f"order {order_id}"
+            day = (order["qty"] - cum + day_cum, day_cum, day_notional)
+            assert day_quantities(theirs, state.day) == day, f"order {order_id}"
+            assert theirs.ended == (leaves == 0), f"order {order_id}"
+            assert (order_id in state.due) == bool(order["waiting"] and not order["asked"]), (
+                f"order {order_id}"
+            )
+            for route in theirs.routes:
+                standing = [row for row in order["executions"][route.route_id].values() if row[4]]
+                sums = (sum(row[1] for row in standing), sum(row[1] * row[2] for row in standing))
+                assert (route.cum_qty, route.cum_notional) == sums, f"order {order_id}"
+            self._add_risk(risk, order, cum)
+        for name, counters in state.risk.items():
+            for counter in COUNTERS:
+                found = {key: n for key, n in getattr(counters, counter).items() if n}
+                assert found == {key: n for key, n in risk[name, counter].items() if n}, (name, counter)
+        self._check_books(state)
+
+    def _facts(self, order: dict[str, Any], cum: int, notional: int, leaves: int) -> dict[str, Any]:
+        return {
+            "as": order["as"],
+            "qty": order["qty"],
+            "px": order["px"],
+            "cum": cum,
+            "notional": notional,
+            "leaves": leaves,
+            "status": self._status(order, cum),
+            "asked": list(order["asked"]),
+            "waiting": order["waiting"],
+            "executions": {route_id: rows for route_id, rows in order["executions"].items() if rows},
+        }
+
+    def _add_risk(self, risk: Any, order: dict[str, Any], cum: int) -> None:
+        account, symbol = order["account"], order["symbol"]
+        item = self.items.get(symbol)
+        if item is None:
+            return
+        sign = 1 if order["buys"] else -1
+        for rows in order["executions"].values():
+            for _, qty, px, _, stands in rows.values():
+                if stands:
+                    risk[account, "spent"][item.currency] += sign * (qty * px * item.price_unit // SCALE)
+                    risk[account, "position"][symbol] += sign * qty
+        if order["ended"]:
+            return
+        asked = [(qty, hold) for qty, hold, _ in filter(None, order["asked"].values())]
+        holds = [(max(qty - cum, 0), hold) for qty, hold in [(order["qty"], order["hold"]), *asked]]
+        risk[account, "open_buy" if order["buys"] else "open_sell"][symbol] += max(qty for qty, _ in holds)
+        if order["buys"]:
+            worths = [qty * hold * item.price_unit // SCALE for qty, hold in holds]
+            risk[account, "held"][item.currency] += max(worths)
+
+    def _check_books(self, state: State) -> None:
+        for symbol in self.items:
+            wanted = {}
+            for order_id, order in self.orders.items():
+                leaves = order["qty"] - self._executed(order)[0]
+                if order["symbol"] == symbol and not order["ended"] and leaves > 0 and order["px"]:
+                    wanted[order_id] = (Side.BUY if order["buys"] else Side.SELL, order["px"], leaves)
+            book = state.books.get(symbol)
+            assert (resting(book) if book is not None else {}) == wanted, symbol
+
+
+def resting(book: PriceBook) -> dict[Any, tuple[str, int, int]]:
+    """All that a book holds, after it has stated its invariants."""
+    book.check()
+    return {r.id: (r.side, r.price, r.qty) for side in (Side.BUY, Side.SELL) for r in book.orders(side)}
 
 
 def audit_books(state: State) -> None:
     """The books hold exactly the open limit orders, each with what is left of it."""
     for symbol, book in state.books.items():
-        book.check()
-        resting = {
-            r.id: (r.side, r.price, r.qty) for side in (Side.BUY, Side.SELL) for r in book.orders(side)
-        }
-        assert resting == {
+        assert resting(book) == {
             o.order_id: (o.side, o.price, o.leaves_qty)
             for o in state.orders.values()
             if o.symbol == symbol and o.leaves_qty and o.price

@@ -1,9 +1,11 @@
 """One example of every event type, with small, different values: a field that moves shows."""
 
 from oms.core import events as ev
-from oms.core.types import Px, Qty
+from oms.core.types import Px, Qty, Terms
 
 BIG = 2**63 - 1
+
+TERMS = Terms(Px(5), "1 G", Qty(6), Qty(7), "T", "D", Px(-8), "2", "p", "0.1")
 
 EXAMPLES: tuple[ev.Event, ...] = (
     ev.EngineStarted(1, "0.1", 4, "e"),
@@ -21,21 +23,21 @@ EXAMPLES: tuple[ev.Event, ...] = (
     ev.ReferencePriceChanged(1, "S", Px(-5), "v"),
     ev.TradingHalted(1, "account", "A", "w", "y"),
     ev.TradingResumed(1, "account", "A", "w", "y"),
-    ev.OrderReceived(1, 2, "s", "c", "A", "S", "1", Qty(5), "2", Px(6), "0", Px(7)),
+    ev.OrderReceived(1, 2, "s", "c", "A", "S", "1", Qty(5), "2", Px(6), "0", Px(7), TERMS),
     ev.OrderDenied(1, 2, "s", "c", "A", "S", "1", Qty(5), "2", Px(6), "0", "r", 7, "t"),
-    ev.OrderAccepted(1, 2),
+    ev.OrderAccepted(1, 2, "N"),
     ev.OrderRejected(1, 2, 5, "t"),
     ev.OrderFilled(1_795_357_800_123_456_789, 2, 1, "x", Qty(BIG), Px(-BIG), 6),
     ev.CancelRequested(1, 2, "s", "c", "o"),
-    ev.ReplaceRequested(1, 2, "s", "c", "o", Qty(5), Px(6), Px(7)),
+    ev.ReplaceRequested(1, 2, "s", "c", "o", Qty(5), Px(6), Px(7), Terms(Px(5))),
     ev.RequestDenied(1, 2, "s", "c", "o", "1", 5, "r", "t"),
     ev.RequestRejected(1, 2, "c", "o", "2", 5, "t"),
-    ev.OrderCanceled(1, 2, "c", "t"),
+    ev.OrderCanceled(1, 2, "c", "t", "8"),
     ev.OrderReplaced(1, 2, "c"),
     ev.OrderExpired(1, 2, "t"),
     ev.OrderDoneForDay(1, 2, "t"),
     ev.StatusRequested(1, 2, "s", "c", "i", "S", "1"),
-    ev.OrderRouted(1, 2, 3, "v", "c", Qty(5), Px(6)),
+    ev.OrderRouted(1, 2, 3, "v", "c", Qty(5), Px(6), "1"),
     ev.RouteAccepted(1, 2, 3, "V"),
     ev.RouteRejected(1, 2, 3, 5, "t"),
     ev.CancelRouted(1, 2, 3, "c", "o", "r"),
@@ -46,4 +48,19 @@ EXAMPLES: tuple[ev.Event, ...] = (
     ev.RouteExpired(1, 2, 3, True, "t"),
     ev.StatusAsked(1, 2, 3, "c"),
     ev.ReportQuestioned(1, 2, "s", "r", "x", "t"),
+    ev.ExecutionBusted(1, 2, 3, "x", "y", Qty(5), Px(6), 7, "t"),
+    ev.ExecutionCorrected(1, 2, 3, "x", "y", Qty(5), Px(6), Qty(7), Px(8), 9, "t"),
+    ev.OrderRestated(1, 2, 3, "5", Qty(6), Px(7), Qty(8), "t"),
+    ev.OrderStopped(1, 2, 3, Qty(5), Px(6), "t"),
+    ev.OrderSuspended(1, 2, 3, "t"),
+    ev.OrderTriggered(1, 2, 3, "t"),
+    ev.OrderCalculated(1, 2, 3, "t"),
+    ev.RequestQueued(1, 2, "s", "c", "o", "2", Qty(5), Px(6), Terms(exec_inst="G")),
+    ev.DayEnded(1, "w"),
+    ev.ProfileDefined(1, "s", True, "status", "pass"),
+    ev.TradeUnknown(1, "v", "V", "x", "D", "S", "1", Qty(5), Px(6), "t"),
+    ev.VenueDefined(1, "v", ("1", "2"), ("0",), ("stop_px", "min_qty")),
+    ev.MassCancelRequested(1, "s", "c", "1", "S", "2", -1, "t"),
+    ev.MassStatusRequested(1, 2, "s", "m", 5, True),
+    ev.OrderHeld(1, 2, "v"),
 )

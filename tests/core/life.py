@@ -1,67 +1,164 @@
-"""A random life: clients, venues, people and prices in any order, sensible or not. A seed gives one life."""
+"""A random life: clients, venues, people and prices in any order, sensible or not. A seed gives one life.
+
+Reports come before what they answer, twice, and late: after a cancel, after the end, on a later day. LSE knows
+neither stop orders nor some other things (`LACKING`), so that some orders are held here and some denied.
+"""
 
 import random
+from collections.abc import Callable
+from typing import Any
 
+from oms.core import commands as cmd
 from oms.core import events as ev
-from oms.core.types import ExecType, OrdStatus, Side
-from tests.core.desk import ALPHA, BRAVO, LSE, SIM, Desk
+from oms.core.types import ExecType, OrdStatus, Px, Qty, Side, Terms
+from tests.core.desk import ALPHA, BRAVO, LSE, SIM, START_NS, Desk, scaled, terms
 
 STATUSES = (
     OrdStatus.NEW, OrdStatus.PARTIALLY_FILLED, OrdStatus.FILLED, OrdStatus.CANCELED, OrdStatus.REJECTED,
-    OrdStatus.PENDING_CANCEL, OrdStatus.PENDING_REPLACE, OrdStatus.EXPIRED,
+    OrdStatus.PENDING_CANCEL, OrdStatus.PENDING_REPLACE, OrdStatus.EXPIRED, OrdStatus.DONE_FOR_DAY,
 )  # fmt: skip
+
+LACKING = ev.VenueDefined(START_NS, LSE, ("1", "2"), ("0", "1", "3"), ("exec_inst", "min_qty"))
+
+PRICES = {"IBM": ("88", "89.5", "90", "91.25", "95"), "VOD": ("80", "79", "80.5"), "TOY": ("2000", "1999.5")}
+UNTIL = ("20261122", "20261123", "20261125")
 
 
 def live_on(desk: Desk, seed: int, steps: int) -> None:
     """Let a desk do that many random things. Whatever happens, `Desk` checks its invariants after each."""
-    rng = random.Random(seed)
-    ids: list[str] = []
+    life = Life(desk, seed)
+    for _ in range(steps):
+        life.step()
 
-    def new_id() -> str:
-        ids.append(f"{seed}.{len(ids) + 1}")
-        return ids[-1]
 
-    def some_id() -> str:
-        """An id that was used for an order or a request, lately as a rule."""
-        known = [id for id in ids[-12:] if desk.state.find(ALPHA, id) is not None]
-        return rng.choice(known) if known else new_order()
+class Life:
+    """One life, step by step."""
 
-    def new_order() -> str:
-        id = new_id()
-        side = rng.choice((Side.BUY, Side.SELL))
-        px = rng.choice(("", "88", "89.5", "90", "91.25", "95")) if rng.random() < 0.95 else "300"
-        symbol, account = rng.choice((("IBM", "BLOCK"), ("IBM", "HUGE"), ("VOD", "HUGE"), ("TOY", "HUGE")))
-        if symbol != "IBM":
-            px = px and {"VOD": "80", "TOY": "2000"}[symbol]
-        desk.new(id, rng.choice(("100", "200", "700")), px, side=side, symbol=symbol, account=account,
-                 tif=rng.choice("0003"))  # fmt: skip
-        return id
+    def __init__(self, desk: Desk, seed: int) -> None:
+        self.desk = desk
+        self.seed = seed
+        self.rng = random.Random(seed)
+        self.ids: list[str] = []
+        self.held_back: list[cmd.Command] = []
+        desk._take(LACKING)
 
-    def replace() -> None:
-        of = some_id()
-        order = desk.order(of)
-        px = (
-            rng.choice(("88", "90", "92"))
-            if order.symbol == "IBM"
-            else "80"
-            if order.symbol == "VOD"
-            else "2000"
+    def step(self) -> None:
+        """One random thing."""
+        kinds: tuple[tuple[int, Callable[[], object]], ...] = (
+            (6, self.new_order),
+            (3, self.replace),
+            (2, self.cancel),
+            (6, self.fill),
+            (3, self.change_execution),
+            (8, self.report),
+            (3, self.of_its_own_accord),
+            (2, self.again),
+            (2, self.late),
+            (2, self.outside),
+            (1, self.person),
         )
-        desk.replace(new_id(), of, rng.choice(("100", "300", "500")), px)
+        weights, calls = zip(*kinds, strict=True)
+        self.rng.choices(calls, weights)[0]()
 
-    def fill() -> None:
-        of = some_id()
-        order = desk.order(of)
-        if order.routes:
-            exec_id = f"x{rng.randrange(10_000)}"
-            desk.fill(of, exec_id, rng.choice(("10", "50", "100")), rng.choice(("88", "90", "91.5")))
-            if rng.random() < 0.2:
-                desk.fill(of, exec_id, "10", "90")
+    # -- ids -------------------------------------------------------------------------------------------------
 
-    def report() -> None:
-        of = some_id()
-        if not desk.order(of).routes:
+    def new_id(self) -> str:
+        self.ids.append(f"{self.seed}.{len(self.ids) + 1}")
+        return self.ids[-1]
+
+    def some_id(self) -> str:
+        """An id that was used for an order or a request, lately as a rule."""
+        orders = [f"#{n}" for n in list(self.desk.state.orders)[-8:]]
+        known = [id for id in self.ids[-12:] if self.desk.state.find(ALPHA, id) is not None]
+        if not known and not orders:
+            return self.new_order()
+        return self.rng.choice(known or orders) if self.rng.random() < 0.8 else self.rng.choice(orders)
+
+    def some_routed(self) -> str | None:
+        of = self.some_id()
+        return of if self.desk.order(of).routes else None
+
+    # -- clients ---------------------------------------------------------------------------------------------
+
+    def new_order(self) -> str:
+        rng = self.rng
+        id = self.new_id() if rng.random() < 0.93 else ""
+        symbol, account = rng.choice(
+            (("IBM", "BLOCK"), ("IBM", "BLOCK"), ("IBM", "HUGE"), ("VOD", "HUGE"), ("TOY", "HUGE"))
+        )
+        ord_type = rng.choice("2222111334JP")
+        tif = rng.choice("0000011366")
+        px = rng.choice(PRICES[symbol]) if ord_type in "24" else ""
+        qty = rng.choice(("100", "200", "700")) if rng.random() < 0.93 else rng.choice(("0", "1000000"))
+        self.desk.new(
+            id, qty, px, side=rng.choice((Side.BUY, Side.SELL)), symbol=symbol, account=account, tif=tif,
+            ord_type=ord_type, terms=self.terms(symbol, ord_type, tif), poss_resend=rng.random() < 0.05,
+        )  # fmt: skip
+        return id or f"#{len(self.desk.state.orders)}"
+
+    def terms(self, symbol: str, ord_type: str, tif: str) -> Terms | None:
+        rng = self.rng
+        found: dict[str, Any] = {}
+        if ord_type in "34J" and rng.random() < 0.95:
+            found["stop"] = rng.choice(PRICES[symbol])
+        if tif == "6" and rng.random() < 0.9:
+            found["until"] = rng.choice(UNTIL)
+        elif tif == "6":
+            found["expire_time"] = f"{rng.choice(UNTIL)}-15:00:00"
+        if rng.random() < 0.15:
+            found |= rng.choice(({"exec_inst": "G"}, {"min_qty": "100"}, {"max_floor": "100"}))
+        return terms(**found)
+
+    def replace(self) -> None:
+        rng = self.rng
+        of = self.some_id()
+        order = self.desk.order(of)
+        ord_type = order.ord_type if rng.random() < 0.95 else "2"
+        px = rng.choice(PRICES.get(order.symbol, ("90",))) if ord_type in "24" else ""
+        change = (
+            self.terms(order.symbol, order.ord_type, order.time_in_force) if order.symbol in PRICES else None
+        )
+        qty = rng.choice(("100", "300", "500"))
+        orig = of if not of.startswith("#") else order.cl_ord_id
+        self.desk.replace(self.new_id(), orig, qty, px, ord_type=ord_type, terms=change)
+
+    def cancel(self) -> None:
+        of = self.some_id()
+        orig = of if not of.startswith("#") else self.desk.order(of).cl_ord_id
+        self.desk.cancel(self.new_id() if self.rng.random() < 0.95 else orig, orig)
+
+    # -- venues ----------------------------------------------------------------------------------------------
+
+    def fill(self) -> None:
+        rng = self.rng
+        of = self.some_routed()
+        if of is not None:
+            qty = rng.choice(("10", "50", "100", "100", "33.00000003"))
+            self.desk.fill(of, f"x{rng.randrange(300)}", qty, rng.choice(("88", "90", "91.5", "90.00000007")))
+
+    def change_execution(self) -> None:
+        """A bust or a correction: of what is known as a rule, of what is not, and of what stands no more."""
+        rng = self.rng
+        executed = [o for o in self.desk.state.orders.values() if any(r.executions for r in o.routes)]
+        order = rng.choice(executed[-6:]) if executed else None
+        of = f"#{order.order_id}" if order is not None else self.some_routed()
+        if of is None:
             return
+        known = [id for route in self.desk.order(of).routes for id in sorted(route.executions)]
+        ref = rng.choice(known) if known and rng.random() < 0.85 else f"x{rng.randrange(300)}"
+        exec_id = f"c{rng.randrange(2_000)}" if rng.random() < 0.95 else ref
+        if rng.random() < 0.5:
+            self.desk.bust(of, exec_id, ref)
+        else:
+            self.desk.correct(
+                of, exec_id, ref, rng.choice(("10", "50", "0", "40.00000001")), rng.choice(("88", "92.3"))
+            )
+
+    def report(self) -> None:
+        of = self.some_routed()
+        if of is None:
+            return
+        desk, rng = self.desk, self.rng
         rng.choice((
             lambda: desk.ack(of),
             lambda: desk.ack(of),
@@ -70,27 +167,82 @@ def live_on(desk: Desk, seed: int, steps: int) -> None:
             lambda: desk.replaced(of),
             lambda: desk.rejected(of),
             lambda: desk.refused(of),
-            lambda: desk.report(of, ExecType.EXPIRED, OrdStatus.EXPIRED),
-            lambda: desk.report(of, ExecType.DONE_FOR_DAY, OrdStatus.DONE_FOR_DAY),
+            lambda: desk.refused(of),
+            lambda: desk.expired(of),
+            lambda: desk.done_for_day(of),
             lambda: desk.stands(of, rng.choice(STATUSES)),
             lambda: desk.not_taken(of, "D"),
         ))()  # fmt: skip
 
-    def outside() -> None:
-        venue = rng.choice((SIM, LSE, ALPHA, BRAVO))
+    def of_its_own_accord(self) -> None:
+        of = self.some_routed()
+        if of is None:
+            return
+        desk, rng = self.desk, self.rng
+        price = {"last_qty": Qty(scaled("10")), "last_px": Px(scaled("90"))}
         rng.choice((
-            lambda: (desk.down(venue), desk.up(venue)),
-            lambda: (desk.halt("symbol", "VOD"), new_order(), desk.resume("symbol", "VOD")),
-            lambda: desk.price("IBM", rng.choice(("89", "90", "91"))),
-            lambda: desk.ask_status(some_id()),
+            lambda: desk.restated(of, rng.choice(("0", "100", "250")), rng.choice(("0", "89", "90.5"))),
+            lambda: desk.restated(of, rng.choice(("0", "100", "250")), rng.choice(("0", "89", "90.5"))),
+            lambda: desk.report(of, ExecType.STOPPED, **price),
+            lambda: desk.report(of, ExecType.SUSPENDED),
+            lambda: desk.report(of, ExecType.TRIGGERED),
+            lambda: desk.report(of, ExecType.CALCULATED),
         ))()  # fmt: skip
 
-    def cancel() -> None:
-        desk.cancel(new_id(), some_id())
+    def again(self) -> None:
+        """What a venue reported before comes again, some of it much later."""
+        reports = [c for c in self.desk.commands if isinstance(c, cmd.VenueReport | cmd.VenueCancelReject)]
+        if reports:
+            self.desk.do(self.rng.choice(reports[-40:]))
 
-    kinds = (*[new_order] * 3, replace, cancel, *[fill] * 3, *[report] * 4, outside)
-    for _ in range(steps):
-        rng.choice(kinds)()
+    def late(self) -> None:
+        """A report is held back, or what was held back comes, the youngest first."""
+        if self.held_back and self.rng.random() < 0.5:
+            self.desk.do(self.held_back.pop())
+            return
+        of = self.some_routed()
+        if of is not None:
+            route = self.desk.order(of).routes[0]
+            exec_id = f"x{self.rng.randrange(300)}"
+            fill = cmd.VenueReport(
+                route.venue, self.desk.sent(of), ExecType.TRADE, OrdStatus.PARTIALLY_FILLED, exec_id,
+                last_qty=Qty(scaled("20")), last_px=Px(scaled("90")),
+            )  # fmt: skip
+            bust = cmd.VenueReport(
+                route.venue,
+                self.desk.sent(of),
+                ExecType.TRADE_CANCEL,
+                OrdStatus.NEW,
+                f"b{exec_id}",
+                exec_ref_id=exec_id,
+            )
+            self.held_back += [bust, fill] if self.rng.random() < 0.8 else [fill, bust]
+
+    # -- the rest of the world -------------------------------------------------------------------------------
+
+    def outside(self) -> None:
+        desk, rng = self.desk, self.rng
+        venue = rng.choice((SIM, LSE, ALPHA, BRAVO))
+        unknown = cmd.VenueReport(SIM, "e-0", ExecType.TRADE, "1", "x", last_qty=Qty(5), last_px=Px(6))
+        rng.choice((
+            lambda: (desk.down(venue), desk.up(venue)),
+            lambda: (desk.halt("symbol", "VOD"), self.new_order(), desk.resume("symbol", "VOD")),
+            lambda: desk.price("IBM", rng.choice(("89", "90", "91"))),
+            lambda: desk.price("VOD", rng.choice(("79", "80", "81"))),
+            lambda: desk.ask_status(self.some_id()),
+            lambda: desk.do(unknown),
+            lambda: desk.do(cmd.DontKnow(ALPHA, f"e-{rng.randrange(20)}", "x", "D")),
+        ))()  # fmt: skip
+
+    def person(self) -> None:
+        desk, rng = self.desk, self.rng
+        rng.choice((
+            lambda: desk.end_day(rng.choice((0, 1, 1))),
+            lambda: desk.profile(rng.choice(("queue", "queue", "pass", "refuse")), rng.choice(("status", "ignore"))),
+            lambda: desk.profile("queue"),
+            lambda: desk.cancel_all(self.new_id(), rng.choice(("", "IBM", "VOD"))),
+            lambda: desk.ask_all(rng.choice(("", "IBM"))),
+        ))()  # fmt: skip
 
 
 def kinds_of(events: list[ev.Event]) -> set[str]:

@@ -11,10 +11,11 @@ from oms.core import events as ev
 from oms.core.state import State
 from oms.fix.decode import Malformed
 from oms.fix.wire import utc_timestamp
-from oms.kernel import Kernel, Ledger, Recovered, recover
+from oms.kernel import Kernel, Ledger
 from oms.paper import NAME as PAPER
 from oms.paper import PaperVenue
-from tests.core.desk import EPOCH, LSE, REFERENCE_DATA, SESSIONS_UP, SIM, START_NS
+from oms.replay import Recovered, recover
+from tests.core.desk import EPOCH, LSE, REFERENCE_DATA, SESSIONS_UP, SIM, START_NS, Desk
 
 SOH = "\x01"
 VENUES = (SIM, LSE, PAPER)
@@ -53,7 +54,7 @@ class Office:
             for event in REFERENCE_DATA:
                 self.record(event)
         else:
-            self.found = found = recover(enumerate(records, 1), VENUES, (PAPER,))
+            self.found = found = recover([(1, records)], VENUES, (PAPER,))
             for event in found.missing:
                 self.journal.append(ev.encode(event))
             self.kernel = Kernel(
@@ -65,7 +66,7 @@ class Office:
         if paper:
             run_id = f"{EPOCH}.{len(self.journal.records)}"
             self.paper = PaperVenue(self.kernel.state, lambda command: self.command(command, PAPER), run_id)
-            self.kernel.local[PAPER] = self.paper.deliver
+            self.kernel.local[PAPER] = self.paper
             self.record(ev.SessionLoggedOn(self.clock(), PAPER))
             self.paper.publish_prices()
             self.paper.restore()
@@ -141,3 +142,65 @@ SHORT = ("35", "150", "39", "11", "41", "38", "14", "151", "32", "434", "102", "
 def short(session_id: str, text: str) -> str:
     fields = dict(field.split("=", 1) for field in text.split(SOH) if field)
     return " ".join([session_id, *(f"{tag}={fields[tag]}" for tag in SHORT if tag in fields)])
+
+
+class KernelDesk(Desk):
+    """A desk behind a kernel: what is asked of it is journaled, so that a crash can be tried after any record.
+
+    What goes out is numbered at the end of a turn, which comes now and then.
+    """
+
+    def __init__(self, seed: int) -> None:
+        self.rng = random.Random(seed)
+        self.journal = MemoryJournal()
+        self.steps: list[tuple[int, str]] = [(0, State().digest())]
+        self.kernel = _Stepping(State(), Ledger(), self.journal, (SIM, LSE), clock=self.clock)
+        self.kernel.stepped = self.step
+        super().__init__()
+
+    def clock(self) -> int:
+        return self.now_ns
+
+    def step(self) -> None:
+        self.steps.append((len(self.journal.records), self.kernel.state.digest()))
+
+    def out(self) -> list[tuple[int, ev.MessageOut]]:
+        """Every message that was numbered, with its place among the records."""
+        events = ((n, ev.decode(body)) for n, body in enumerate(self.journal.records, 1))
+        return [(n, event) for n, event in events if isinstance(event, ev.MessageOut)]
+
+    def _take(self, event: ev.Event) -> None:
+        self.state = self.kernel.state
+        self.kernel.record(event)
+        self._seen(event)
+        self.step()
+
+    def _carry_out(self, command: cmd.Command) -> list[ev.Event]:
+        self.now_ns += self.tick_ns
+        before = len(self.journal.records)
+        self.kernel.on_command(command, "test")
+        decided = [ev.decode(body) for body in self.journal.records[before:]]
+        decided = [event for event in decided if not isinstance(event, ev.CommandTaken)]
+        for event in decided:
+            self._seen(event)
+        if self.rng.random() < 0.3:
+            self.flush()
+        return decided
+
+    def flush(self) -> None:
+        """End the turn."""
+        self.kernel.flush(lambda session_id, text, number, at_ns: None)
+
+    def _seen(self, event: ev.Event) -> None:
+        self.events.append(event)
+        self.recount.feed(event)
+
+
+class _Stepping(Kernel):
+    """Says when an input has been dealt with."""
+
+    __slots__ = ("stepped",)
+
+    def _carry_out(self, command: cmd.Command, now_ns: int) -> None:
+        super()._carry_out(command, now_ns)
+        self.stepped()

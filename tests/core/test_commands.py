@@ -7,17 +7,45 @@ import pytest
 
 from oms.core import commands as cmd
 from oms.core import engine
-from oms.core.types import Px, Qty
+from oms.core.types import Px, Qty, Terms
+from tests.core.examples import TERMS
 
 EXAMPLES: tuple[cmd.Command, ...] = (
-    cmd.NewOrder("s", "c", "A", "S", "1", Qty(2**63 - 1), "2", Px(-5), "0", True),
+    cmd.NewOrder("s", "c", "A", "S", "1", Qty(2**63 - 1), "2", Px(-5), "0", True, TERMS),
+    cmd.NewOrder("s", "", "A", "S", "1", Qty(5), "1", Px(0), "0"),
     cmd.CancelOrder("s", "c", "o", "S", "1"),
-    cmd.ReplaceOrder("s", "c", "o", "S", "1", Qty(5), "2", Px(6)),
+    cmd.ReplaceOrder("s", "c", "o", "S", "1", Qty(5), "2", Px(6), Terms(stop_px=Px(7))),
+    cmd.TakeQueued(5),
     cmd.RequestStatus("s", "c", "S", "1", "i"),
-    cmd.VenueReport("v", "c", "F", "1", "x", "V", "o", Qty(1), Px(2), Qty(3), Qty(4), Px(5), 6, "t", 7),
+    cmd.VenueReport(
+        "v",
+        "c",
+        "F",
+        "1",
+        "x",
+        "V",
+        "o",
+        Qty(1),
+        Px(2),
+        Qty(3),
+        Qty(4),
+        Px(5),
+        6,
+        "t",
+        7,
+        "r",
+        "8",
+        "N",
+        "S",
+        "2",
+    ),
     cmd.VenueTrade((cmd.VenueReport("v", "c", "F", "1", "x"), cmd.VenueReport("v", "d", "F", "2", "y"))),
     cmd.VenueCancelReject("v", "c", "o", "0", 1, "t"),
     cmd.VenueRefusal("v", "D", "c", "t"),
+    cmd.CancelAll("s", "c", "1", "S", "2"),
+    cmd.RequestAllStatus("s", "m", "7", "S", "2"),
+    cmd.DontKnow("s", "e-1", "x", "D", "t"),
+    cmd.EndDay("w"),
     cmd.PublishPrice("S", Px(5), "v"),
     cmd.LogOn("s"),
     cmd.LogOut("s"),
@@ -49,7 +77,7 @@ def test_a_command_cannot_be_changed(command: cmd.Command) -> None:
 
 
 def test_numbers_are_ints_never_floats() -> None:
-    plain = {int, str, bool, tuple[cmd.VenueReport, ...]}
-    for kind in CLASSES:
+    plain = {int, str, bool, tuple[cmd.VenueReport, ...], Terms | None}
+    for kind in {*CLASSES, Terms}:
         hints = typing.get_type_hints(kind)
         assert {getattr(hint, "__supertype__", hint) for hint in hints.values()} <= plain, kind

@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from oms.core.controls import CONTROLS, Ask, check, market_hold_px, tick_at
+from oms.core.controls import CONTROLS, Ask, check, tick_at, unpriced_hold_px
 from oms.core.state import State
 from oms.core.types import OrdType, Px, Qty, Side, TimeInForce
 from tests.core.desk import (
@@ -20,6 +20,7 @@ from tests.core.desk import (
     Desk,
     account,
     scaled,
+    terms,
 )
 
 BUY, SELL = Side.BUY, Side.SELL
@@ -39,6 +40,9 @@ class Order:
     session: str = ALPHA
     tif: str = TimeInForce.DAY
     ord_type: str = ""
+    stop: str = ""
+    min_qty: str = ""
+    max_floor: str = ""
 
     def ask(self) -> Ask:
         kind = self.ord_type or (OrdType.LIMIT if self.px else OrdType.MARKET)
@@ -55,6 +59,7 @@ class Order:
             price,
             self.tif,
             None,
+            terms(stop=self.stop, min_qty=self.min_qty, max_floor=self.max_floor),
         )
 
 
@@ -86,10 +91,10 @@ TABLE: tuple[tuple[dict[str, str], str], ...] = (
     ({"symbol": "XXX"},                                         "unknown_symbol 1"),
     ({"symbol": "ibm"},                                         "unknown_symbol 1"),
     # what is worked here
-    ({"ord_type": "3"},                                         "unsupported_order 11"),
-    ({"ord_type": "P"},                                         "unsupported_order 11"),
-    ({"tif": "1"},                                              "unsupported_order 11"),
-    ({"tif": "6"},                                              "unsupported_order 11"),
+    ({"ord_type": "9"},                                         "unsupported_order 11"),
+    ({"ord_type": "X"},                                         "unsupported_order 11"),
+    ({"tif": "8"},                                              "unsupported_order 11"),
+    ({"tif": "x"},                                              "unsupported_order 11"),
     ({"side": "5"},                                             "unsupported_order 11"),
     # lots: TOY trades in hundreds
     ({"qty": "0"},                                              "lot_size 13"),
@@ -110,6 +115,33 @@ TABLE: tuple[tuple[dict[str, str], str], ...] = (
     ({"side": SELL, "px": "100"},                               "passes"),
     ({"side": SELL, "px": "100.01"},                            "tick_size 99"),
     ({"side": SELL, "px": "100.5"},                             "passes"),
+    # a stop price on a tick where the order waits for one; IBM as above
+    ({"ord_type": "3", "px": "", "stop": "95"},                 "passes"),
+    ({"ord_type": "3", "px": ""},                               "stop_price 99"),
+    ({"ord_type": "3", "px": "", "stop": "0"},                  "stop_price 99"),
+    ({"ord_type": "3", "px": "", "stop": "-95"},                "stop_price 99"),
+    ({"ord_type": "3", "px": "", "stop": "95.005"},             "stop_price 99"),
+    ({"ord_type": "3", "px": "", "stop": "100.01"},             "stop_price 99"),
+    ({"ord_type": "3", "px": "", "stop": "100.5"},              "passes"),
+    ({"ord_type": "J", "px": "", "stop": "85"},                 "passes"),
+    ({"ord_type": "J", "px": ""},                               "stop_price 99"),
+    ({"ord_type": "4", "px": "96", "stop": "95"},               "passes"),
+    ({"ord_type": "4", "px": "96"},                             "stop_price 99"),
+    ({"ord_type": "4", "px": "96.005", "stop": "95"},           "tick_size 99"),
+    ({"ord_type": "P", "px": ""},                               "passes"),
+    ({"stop": "95.005"},                                        "passes"),  # a limit order waits for none
+    # what is shown and the least to execute: lots, within the order
+    ({"min_qty": "100"},                                        "passes"),
+    ({"min_qty": "101"},                                        "displayed_and_minimum 13"),
+    ({"min_qty": "-1"},                                         "displayed_and_minimum 13"),
+    ({"min_qty": "0.5"},                                        "displayed_and_minimum 13"),
+    ({"max_floor": "100"},                                      "passes"),
+    ({"max_floor": "101"},                                      "displayed_and_minimum 13"),
+    ({"max_floor": "-1"},                                       "displayed_and_minimum 13"),
+    ({"max_floor": "0.5"},                                      "displayed_and_minimum 13"),
+    ({"symbol": "TOY", "px": "2000", "qty": "200", "min_qty": "100"}, "passes"),
+    ({"symbol": "TOY", "px": "2000", "qty": "200", "max_floor": "50"}, "displayed_and_minimum 13"),
+    ({"min_qty": "10", "max_floor": "20", "px": ""},            "passes"),
     # quantity of one order: 10,000
     ({"qty": "9999", "px": "10"},                               "passes"),
     ({"qty": "10000", "px": "10"},                              "passes"),
@@ -117,6 +149,9 @@ TABLE: tuple[tuple[dict[str, str], str], ...] = (
     # a price to measure by
     ({"symbol": "NEW", "px": "10"},                             "no_reference_price 99"),
     ({"symbol": "NEW", "px": ""},                               "no_reference_price 99"),
+    ({"symbol": "NEW", "px": "", "ord_type": "P"},              "no_reference_price 99"),
+    ({"symbol": "NEW", "px": "", "ord_type": "3", "stop": "10"}, "passes"),  # it has its own
+    ({"symbol": "NEW", "px": "11", "ord_type": "4", "stop": "10"}, "passes"),
     # value of one order: USD 500,000, GBP 5,000 with prices in pence, no franc at all
     ({"qty": "10000", "px": "49.99"},                           "passes"),
     ({"qty": "10000", "px": "50"},                              "passes"),
@@ -130,6 +165,11 @@ TABLE: tuple[tuple[dict[str, str], str], ...] = (
     ({"qty": "5050", "px": ""},                                 "passes"),
     ({"qty": "5051", "px": ""},                                 "max_order_notional 3"),
     ({"qty": "5051", "px": "", "side": SELL},                   "max_order_notional 3"),
+    # a stop order at the collar's far end from where it is triggered, if that is higher: 100 and 110
+    ({"qty": "4545", "px": "", "ord_type": "3", "stop": "100"}, "passes"),
+    ({"qty": "4546", "px": "", "ord_type": "3", "stop": "100"}, "max_order_notional 3"),
+    ({"qty": "5050", "px": "", "ord_type": "3", "stop": "50", "side": SELL}, "passes"),
+    ({"qty": "5051", "px": "", "ord_type": "3", "stop": "50", "side": SELL}, "max_order_notional 3"),
     # collar: 10 percent through 90, on the aggressive side only
     ({"px": "98.99"},                                           "passes"),
     ({"px": "99"},                                              "passes"),
@@ -139,6 +179,11 @@ TABLE: tuple[tuple[dict[str, str], str], ...] = (
     ({"side": SELL, "px": "81"},                                "passes"),
     ({"side": SELL, "px": "80.99"},                             "price_collar 99"),
     ({"side": SELL, "px": "500"},                               "passes"),
+    # that of a stop limit order from its stop price
+    ({"ord_type": "4", "stop": "95", "px": "104.5"},            "passes"),
+    ({"ord_type": "4", "stop": "95", "px": "105"},              "price_collar 99"),
+    ({"ord_type": "4", "stop": "50", "px": "45", "side": SELL}, "passes"),
+    ({"ord_type": "4", "stop": "50", "px": "44.99", "side": SELL}, "price_collar 99"),
     # buying power: ACC has USD 100,000 and GBP 1,600, and no yen
     ({"account": "ACC", "qty": "2000", "px": "49.99"},          "passes"),
     ({"account": "ACC", "qty": "2000", "px": "50"},             "passes"),
@@ -187,9 +232,11 @@ LADDER: tuple[tuple[str, dict[str, Any]], ...] = (
     ("account_not_permitted",  {"session": BRAVO}),
     ("trading_halted",         {"halted": True}),
     ("unknown_symbol",         {"symbol": "XXX"}),
-    ("unsupported_order",      {"tif": "1"}),
+    ("unsupported_order",      {"tif": "8"}),
     ("lot_size",               {"qty": "10001.5"}),
     ("tick_size",              {"px": "300.005"}),
+    ("stop_price",             {"ord_type": "4", "stop": "95.005"}),
+    ("displayed_and_minimum",  {"min_qty": "0.5"}),
     ("duplicate_cl_ord_id",    {"cl_ord_id": "USED"}),
     ("max_order_qty",          {"qty": "10001"}),
     ("no_reference_price",     {"symbol": "NEW"}),
@@ -329,9 +376,50 @@ def test_the_price_an_order_is_held_at(desk: Desk, price: str, side: str, held: 
     assert desk.state.orders[1].versions[0].hold_px == scaled(held)
 
 
+STOPS_HELD_AT = (
+    # type  stop     side   held at: the reference is 90, the collar 10 percent
+    ("3",   "100",   BUY,   "110"),
+    ("3",   "80",    SELL,  "99"),   # from the reference, which is higher
+    ("J",   "80",    BUY,   "99"),
+    ("J",   "100",   SELL,  "110"),
+    ("P",   "",      BUY,   "99"),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(("ord_type", "stop", "side", "held"), STOPS_HELD_AT)
+def test_the_price_an_order_that_waits_is_held_at(
+    desk: Desk, ord_type: str, stop: str, side: str, held: str
+) -> None:
+    desk.new("H", "1", "", side=side, ord_type=ord_type, terms=terms(stop=stop))
+    assert desk.order("H").versions[0].hold_px == scaled(held)
+
+
+def test_a_stop_limit_order_is_held_at_its_limit(desk: Desk) -> None:
+    desk.new("H", "1", "96", ord_type="4", terms=terms(stop="95"))
+    assert desk.order("H").versions[0].hold_px == scaled("96")
+
+
+def test_a_stop_order_of_what_never_had_a_price_is_held_at_its_own(desk: Desk) -> None:
+    desk.new("H", "1", "", symbol="NEW", ord_type="3", terms=terms(stop="10"))
+    assert desk.order("H").versions[0].hold_px == scaled("11")
+
+
+def test_a_replace_moves_the_price_a_stop_order_is_held_at(desk: Desk) -> None:
+    desk.new("A", "10", "", ord_type="3", terms=terms(stop="100"))
+    desk.ack()
+    assert desk.risk() == "held 1100, spent 0, position 0, open 10/0"
+    assert desk.replace("B", "A", "10", "", ord_type="3") == ["RequestDenied B stop_price 99"]
+    desk.replace("C", "A", "10", "", ord_type="3", terms=terms(stop="120"))
+    assert desk.risk() == "held 1320, spent 0, position 0, open 10/0"
+    desk.replaced("C")
+    desk.replace("D", "C", "10", "", ord_type="3", terms=terms(stop="110"))
+    desk.replaced("D")
+    assert desk.risk() == "held 1210, spent 0, position 0, open 10/0"
+
+
 def test_the_collars_far_end_is_rounded_up(desk: Desk) -> None:
     desk.price("IBM", "0.00000001")
-    assert market_hold_px(desk.state, "IBM") == 2
+    assert unpriced_hold_px(desk.state, "IBM", None) == 2
 
 
 def test_the_last_definition_of_an_account_holds() -> None:

@@ -12,6 +12,7 @@ from oms.core import events as ev
 from oms.core.engine import decide
 from oms.core.order import ENDED as ENDED_FOR_GOOD
 from oms.core.types import ExecType, OrdStatus, Px, Qty, Side
+from oms.fix.encode import render
 from tests.core.desk import ALPHA, BRAVO, LSE, SIM, START_NS, Desk, brief, scaled
 from tests.core.life import live_on
 
@@ -425,6 +426,13 @@ def test_a_filled_order_can_grow(live: Desk) -> None:
     assert live.now() == "filled 120 of 120, 0 open, as B"
 
 
+@pytest.mark.parametrize(("qty", "px"), [("100", "11"), ("100", "10"), ("90", "10")])
+def test_a_filled_order_cannot_be_changed_otherwise(live: Desk, qty: str, px: str) -> None:
+    """C.2.a: there is nothing left of it that a price could be of."""
+    live.fill("A", "x1", "100")
+    assert live.replace("B", "A", qty, px) == ["RequestDenied B too_late 0"]
+
+
 def test_a_filled_order_whose_growth_is_refused_stays_filled(live: Desk) -> None:
     """C.2.a"""
     live.fill("A", "x1", "100")
@@ -658,6 +666,154 @@ def test_a_status_request_finds_the_order_by_any_of_its_ids(live: Desk) -> None:
     assert live.ask_status("NO") == ["StatusRequested 0 NO"]
 
 
+def test_an_order_sent_again_in_doubt_is_answered_by_how_the_first_stands(part: Desk) -> None:
+    """F.1.b"""
+    assert part.new("A", poss_resend=True) == ["StatusRequested 1 A"]
+    assert part.new("B", poss_resend=True) == ["OrderReceived B", "OrderRouted SIM e-2-1-1"]
+    assert part.new("B") == ["OrderDenied B duplicate_cl_ord_id 6"]
+
+
+def test_an_order_sent_again_in_doubt_is_ignored_where_the_profile_says_so(part: Desk) -> None:
+    part.profile(poss_resend="ignore")
+    assert part.new("A", poss_resend=True) == []
+    assert part.new("A") == ["OrderDenied A duplicate_cl_ord_id 6"]
+    assert part.new("B", poss_resend=True) == ["OrderReceived B", "OrderRouted SIM e-3-1-1"]
+
+
+def test_the_id_of_a_request_sent_again_as_an_order_in_doubt_is_answered_by_its_order(part: Desk) -> None:
+    part.cancel("B", "A")
+    assert part.new("B", poss_resend=True) == ["StatusRequested 1 B"]
+    part.cancel("C", "NO")
+    assert part.new("C", poss_resend=True) == ["StatusRequested 0 C"]
+
+
+UNACCEPTED = (
+    # OrderID(37)  session   whose it is
+    ("e-1",        ALPHA,    1),
+    ("e-1",        BRAVO,    0),
+    ("e-9",        ALPHA,    0),
+    ("1",          ALPHA,    1),
+    ("NONE",       ALPHA,    0),
+    ("",           ALPHA,    0),
+    ("e-x",        ALPHA,    0),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(("order_id", "session", "whose"), UNACCEPTED)
+def test_an_execution_that_a_client_does_not_accept_is_shown_to_people(
+    part: Desk, order_id: str, session: str, whose: int
+) -> None:
+    found = part.do(cmd.DontKnow(session, order_id, "e-1-1-X1", "D", "not mine"))
+    assert found == [f"ReportQuestioned {whose} client_dk"]
+    question = part.events[-1]
+    assert isinstance(question, ev.ReportQuestioned)
+    assert (question.session_id, question.exec_id) == (session, "e-1-1-X1")
+    assert question.text == "DKReason D, not mine"
+    assert part.now() == "partially_filled 40 of 100, 60 open, as A"
+
+
+# -- by phone ------------------------------------------------------------------------------------------------
+
+
+def test_an_order_by_phone_has_no_id_of_the_clients(desk: Desk) -> None:
+    """E.1.a"""
+    assert desk.new("") == ["OrderReceived", "OrderRouted SIM e-1-1-1"]
+    assert desk.new("") == ["OrderReceived", "OrderRouted SIM e-2-1-1"]
+    assert desk.ack("#1") == ACCEPTED
+    desk.fill("#1", "x1", "100")
+    assert desk.now("#1") == "filled 100 of 100, 0 open, as "
+    assert desk.state.cl_ord_ids == {}
+    message = render(desk.events[-1], 1, desk.state)
+    assert message is not None and message[0] == ALPHA and "\x0111=" not in message[1]
+
+
+def test_an_order_by_phone_that_is_denied_is_not_in_the_way_of_the_next(desk: Desk) -> None:
+    assert desk.new("", "0") == ["OrderDenied lot_size 13"]
+    assert desk.new("") == ["OrderReceived", "OrderRouted SIM e-2-1-1"]
+    assert desk.cancel("", "NO") == ["RequestDenied unknown_order 1"]
+    assert desk.new("") == ["OrderReceived", "OrderRouted SIM e-3-1-1"]
+
+
+# -- all at once ---------------------------------------------------------------------------------------------
+
+
+def confirmed(desk: Desk, ours: str) -> list[str]:
+    """The venue confirms a cancel of our own."""
+    return desk.do(cmd.VenueReport(SIM, ours, ExecType.CANCELED, OrdStatus.CANCELED, "v"))
+
+
+def test_all_open_orders_of_a_session_are_canceled_each_on_its_own(desk: Desk) -> None:
+    for letter in "ABCDE":
+        desk.new(letter)
+    desk.new("V", "10", "80", symbol="VOD", account="ACC")
+    desk.new("X", session=BRAVO)
+    desk.fill("B", "x1", "100")
+    desk.canceled("C")
+    desk.cancel("D2", "D")
+    desk.replace("E2", "E", "50")
+    found = desk.cancel_all("M", "IBM")
+    assert found == [
+        "MassCancelRequested M 2",
+        "CancelRouted e-1-1-2 e-1-1-1",
+        "CancelRouted e-5-1-3 e-5-1-1",
+    ]
+    assert desk.now("A") == "pending_new 0 of 100, 100 open, as A"  # the client asked nothing of it
+    assert confirmed(desk, "e-1-1-2") == ["RouteCanceled e-1-1-2", "OrderCanceled"]
+    assert desk.now("A") == "canceled 0 of 100, 0 open, as A"
+    assert desk.cancel_all("M2") == ["MassCancelRequested M2 1", "CancelRouted e-6-1-2 e-6-1-1"]
+    assert desk.cancel_all("M3") == ["MassCancelRequested M3 0"]
+
+
+REFUSED = (
+    # ClOrdID  type   symbol   why
+    ("A",      "7",   "",      "ClOrdID A has been used"),
+    ("M",      "9",   "",      "MassCancelRequestType 9 is not supported: 1, 7"),
+    ("M",      "1",   "",      "which symbol?"),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(("cl_ord_id", "kind", "symbol", "why"), REFUSED)
+def test_a_request_to_cancel_all_may_be_refused(
+    live: Desk, cl_ord_id: str, kind: str, symbol: str, why: str
+) -> None:
+    found = live.do(cmd.CancelAll(ALPHA, cl_ord_id, kind, symbol))
+    assert found == [f"MassCancelRequested {cl_ord_id} -1 {why}"]
+    assert live.order("A").order_id == 1
+    if cl_ord_id == "M":
+        assert live.new("M") == ["OrderDenied M duplicate_cl_ord_id 6"]
+
+
+def test_what_is_out_of_reach_is_not_among_what_is_canceled(live: Desk) -> None:
+    live.new("V", "10", "80", symbol="VOD", account="ACC")
+    live.down(LSE)
+    assert live.cancel_all("M") == ["MassCancelRequested M 1", "CancelRouted e-1-1-2 e-1-1-1"]
+
+
+def test_a_clients_cancel_beside_our_own_is_answered_on_its_own(live: Desk) -> None:
+    live.cancel_all("M")
+    assert live.cancel("B", "A") == ["CancelRequested B A", "CancelRouted e-1-1-3 e-1-1-1"]
+    confirmed(live, "e-1-1-2")
+    assert live.now() == "pending_cancel 0 of 100, 0 open, as A"
+    live.refused("B")
+    assert live.now() == "canceled 0 of 100, 0 open, as A"
+
+
+def test_all_open_orders_are_reported_one_by_one(desk: Desk) -> None:
+    assert desk.ask_all() == ["MassStatusRequested 0 0 True"]
+    for letter in "ABC":
+        desk.new(letter)
+    desk.new("V", "10", "80", symbol="VOD", account="ACC")
+    desk.new("X", session=BRAVO)
+    desk.canceled("B")
+    assert desk.ask_all() == [
+        "MassStatusRequested 1 3 False",
+        "MassStatusRequested 3 3 False",
+        "MassStatusRequested 4 3 True",
+    ]
+    assert desk.ask_all("VOD") == ["MassStatusRequested 4 1 True"]
+    assert desk.ask_all("TOY") == ["MassStatusRequested 0 0 True"]
+
+
 # -- what makes no sense -------------------------------------------------------------------------------------
 
 
@@ -665,7 +821,7 @@ def test_a_report_about_an_unknown_order_is_questioned(live: Desk) -> None:
     report = cmd.VenueReport(
         SIM, "e-9-1-1", ExecType.TRADE, OrdStatus.FILLED, "x1", last_qty=Qty(1), last_px=Px(1)
     )
-    assert live.do(report) == ["ReportQuestioned 0 unknown_order"]
+    assert live.do(report) == ["ReportQuestioned 0 unknown_order", "TradeUnknown SIM x1 D"]
     assert live.do(cmd.VenueReport(SIM, "", ExecType.NEW, OrdStatus.NEW)) == [
         "ReportQuestioned 0 unknown_order"
     ]
@@ -686,7 +842,7 @@ def test_a_report_may_name_the_order_by_its_original_id(live: Desk) -> None:
     assert found == ["RouteCanceled", "OrderCanceled"]
 
 
-@pytest.mark.parametrize("exec_type", ["7", "9", "D", "G", "H", "L", "?"])
+@pytest.mark.parametrize("exec_type", ["1", "J", "K", "?"])
 def test_a_kind_of_report_that_is_not_worked_is_questioned(live: Desk, exec_type: str) -> None:
     assert live.report("A", exec_type) == ["ReportQuestioned 1 unsupported_exec_type"]
 
@@ -925,13 +1081,23 @@ def loose_ends(desk: Desk) -> list[str]:
     for order in desk.state.orders.values():
         for route in order.routes:
             asked = [r.cl_ord_id for r in order.requests]
-            if asked != [r.request_cl_ord_id for r in route.requests]:
+            # What nobody asked for is our own wish.
+            if asked != [r.request_cl_ord_id for r in route.requests if r.request_cl_ord_id]:
                 found.append(f"order {order.order_id}: nobody will answer {asked}")
             if (order.working in ENDED_FOR_GOOD) != (route.working in ENDED_FOR_GOOD):
                 found.append(f"order {order.order_id} is {order.working}, its route {route.working}")
             if (order.cum_qty, order.cum_notional) != (route.cum_qty, route.cum_notional):
                 found.append(f"order {order.order_id} and its route have executed differently")
     return found
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_whatever_happens_every_request_that_waits_has_one_before_it(seed: int) -> None:
+    desk = Desk()
+    live_on(desk, seed, 200)
+    assert [
+        order.order_id for order in desk.state.orders.values() if order.queued and not order.requests
+    ] == []
 
 
 @pytest.mark.parametrize("seed", range(8))

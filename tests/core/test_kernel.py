@@ -8,10 +8,11 @@ from oms.core import events as ev
 from oms.core.state import State
 from oms.core.types import Px
 from oms.fix.decode import Malformed
-from oms.kernel import DecisionDiffers, Ledger, Numbers, Recovered, recover
+from oms.kernel import Ledger, Numbers
 from oms.paper import NAME as PAPER
+from oms.replay import DecisionDiffers, Recovered, recover
 from tests.core.desk import ALPHA, BRAVO, FIRM, LSE, SIM, account, instrument, scaled
-from tests.core.office import SOH, VENUES, Office
+from tests.core.office import SOH, VENUES, KernelDesk, Office
 
 NEW = "D|11={}|1={}|55={}|54={}|38={}|40=2|44={}|59=0|60=20261122-14:30:00"
 REPORT = "8|37=V|11={}|17={}|150={}|39={}|55=IBM|54=1|151=0|14=0|6=0"
@@ -131,9 +132,7 @@ def test_a_malformed_message_is_journaled_and_decides_nothing(office: Office) ->
 
 def test_bytes_that_are_not_ascii_survive_the_journal(office: Office) -> None:
     office.message(SIM, report("e-9-1-1", "v1", "0", "0", "58=Zürich \udcff"))
-    assert (
-        recover(enumerate(office.journal.records, 1), VENUES).state.digest() == office.kernel.state.digest()
-    )
+    assert recover([(1, office.journal.records)], VENUES).state.digest() == office.kernel.state.digest()
 
 
 def test_a_message_to_a_venue_is_found_by_its_number_for_a_while(office: Office) -> None:
@@ -222,7 +221,7 @@ def test_a_business_reject_without_an_id_is_found_by_the_number_it_names(office:
     assert [line[:21] for line in office.say(SIM, "j|45=1|372=D|380=5|58=tag missing")] == [
         "ALPHA 35=8 150=8 39=8"
     ]
-    found = recover(enumerate(office.journal.records, 1), VENUES)
+    found = recover([(1, office.journal.records)], VENUES)
     assert found.state.digest() == office.kernel.state.digest()
 
 
@@ -349,7 +348,7 @@ def numbers_of(records: list[bytes]) -> dict[str, tuple[int, int]]:
     return found
 
 
-def check_recovery(office: Office, cut: int, found: Recovered) -> None:
+def check_recovery(office: Office | KernelDesk, cut: int, found: Recovered) -> None:
     """What recovery must give for the first `cut` records of an office's journal."""
     records = office.journal.records
     decided = max(
@@ -398,7 +397,7 @@ def test_the_day_has_every_kind_of_record_and_turns_of_several_messages() -> Non
 
 @pytest.mark.parametrize("cut", range(len(RECORDS) + 1))
 def test_a_crash_after_any_record_loses_nothing_and_doubles_nothing(cut: int) -> None:
-    found = recover(enumerate(RECORDS[:cut], 1), VENUES, (PAPER,))
+    found = recover([(1, RECORDS[:cut])], VENUES, (PAPER,))
     check_recovery(DAY, cut, found)
 
 
@@ -406,7 +405,7 @@ def test_a_crash_after_any_record_loses_nothing_and_doubles_nothing(cut: int) ->
 def test_the_same_day_in_turns_of_any_length(seed: int) -> None:
     day = a_day(lazy=seed)
     for cut in range(len(day.journal.records) + 1):
-        found = recover(enumerate(day.journal.records[:cut], 1), VENUES, (PAPER,))
+        found = recover([(1, day.journal.records[:cut])], VENUES, (PAPER,))
         check_recovery(day, cut, found)
 
 
@@ -435,13 +434,13 @@ def test_after_the_restart_all_was_said_once_under_numbers_that_go_on(cut: int) 
 def test_a_second_crash_during_the_restart_is_no_different(cut: int) -> None:
     office = restarted(cut)
     for again in range(cut, len(office.journal.records) + 1):
-        found = recover(enumerate(office.journal.records[:again], 1), VENUES, (PAPER,))
+        found = recover([(1, office.journal.records[:again])], VENUES, (PAPER,))
         check_recovery(office, again, found)
 
 
 def whole(cut: int) -> bool:
     """Whether a snapshot may be taken after that many records: nothing is missing, nothing unsent."""
-    found = recover(enumerate(RECORDS[:cut], 1), VENUES, (PAPER,))
+    found = recover([(1, RECORDS[:cut])], VENUES, (PAPER,))
     return not found.missing and not found.outbox
 
 
@@ -450,11 +449,11 @@ SNAPSHOTS = [cut for cut in range(0, len(RECORDS) + 1, 2) if whole(cut)][::3]
 
 @pytest.mark.parametrize("taken", SNAPSHOTS)
 def test_recovery_from_a_snapshot_and_the_rest_is_the_same(taken: int) -> None:
-    base = recover(enumerate(RECORDS[:taken], 1), VENUES, (PAPER,))
+    base = recover([(1, RECORDS[:taken])], VENUES, (PAPER,))
     dumped, sessions = base.state.dump(), msgspec.json.encode(base.ledger.sessions)
     for cut in range(taken, len(RECORDS) + 1, 5):
         ledger = Ledger(msgspec.json.decode(sessions, type=dict[str, Numbers]))
-        rest = list(enumerate(RECORDS, 1))[taken:cut]
+        rest = [(taken + 1, RECORDS[taken:cut])]
         found = recover(rest, VENUES, (PAPER,), State.load(dumped), ledger, taken)
         found.records += taken
         check_recovery(DAY, cut, found)
@@ -472,12 +471,12 @@ def test_a_journal_of_another_program_is_refused() -> None:
     received = ev.decode(RECORDS[at])
     changed = ev.encode(msgspec.structs.replace(received, hold_px=Px(1)))
     with pytest.raises(DecisionDiffers):
-        recover(enumerate([*RECORDS[:at], changed], 1), VENUES)
+        recover([(1, [*RECORDS[:at], changed])], VENUES)
 
 
 def test_a_record_of_an_unknown_kind_is_refused() -> None:
     with pytest.raises(msgspec.ValidationError):
-        recover(enumerate([*RECORDS, bytes.fromhex("926301")], 1), VENUES)
+        recover([(1, [*RECORDS, bytes.fromhex("926301")])], VENUES)
 
 
 # -- sessions' numbers ---------------------------------------------------------------------------------------
@@ -547,7 +546,7 @@ def test_the_paper_day_trades_changes_and_ends_orders() -> None:
 
 @pytest.mark.parametrize("cut", range(len(PAPER_DAY.journal.records) + 1))
 def test_a_crash_of_the_paper_day_after_any_record(cut: int) -> None:
-    found = recover(enumerate(PAPER_DAY.journal.records[:cut], 1), VENUES, (PAPER,))
+    found = recover([(1, PAPER_DAY.journal.records[:cut])], VENUES, (PAPER,))
     check_recovery(PAPER_DAY, cut, found)
     assert all(pending.session_id != PAPER for pending in found.outbox)
 

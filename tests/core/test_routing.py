@@ -1,9 +1,12 @@
 """Which venue takes an order, and what a venue that is down means."""
 
+from typing import Any
+
 import pytest
 
+from oms.core import events as ev
 from oms.core.routing import choose_venue, venue_down
-from tests.core.desk import ALPHA, INSTRUMENTS, LSE, REFERENCE_DATA, SIM, Desk
+from tests.core.desk import ALPHA, INSTRUMENTS, LSE, REFERENCE_DATA, SIM, Desk, terms
 
 VENUES = (
     # symbol   market    venue
@@ -65,3 +68,58 @@ def test_logging_out_twice_is_said_once() -> None:
     desk = Desk()
     assert desk.down(SIM) == ["SessionLoggedOut SIM"]
     assert desk.down(SIM) == []
+
+
+# -- what a venue can do -------------------------------------------------------------------------------------
+
+PLAIN = ev.VenueDefined(0, SIM, ("1", "2"), ("0", "3"), ("exec_inst", "min_qty"))
+
+ASKED: tuple[tuple[dict[str, Any], str], ...] = (
+    # what is asked                                                 what the venue lacks
+    ({},                                                           ""),
+    ({"tif": "3"},                                                 ""),
+    ({"terms": terms(exec_inst="G", min_qty="10")},                ""),
+    ({"px": "", "ord_type": "P"},                                  "OrdType P"),
+    ({"tif": "4"},                                                 "TimeInForce 4"),
+    ({"tif": "1"},                                                 "TimeInForce 1"),
+    ({"terms": terms(max_floor="10")},                             "max_floor"),
+    ({"terms": terms(min_qty="10", participation_rate="0.1")},     "participation_rate"),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(("asked", "lacking"), ASKED, ids=[f"{asked}" for asked, _ in ASKED])
+def test_what_a_venue_lacks_is_denied_before_it_leaves(asked: dict[str, Any], lacking: str) -> None:
+    desk = Desk(PLAIN)
+    found = desk.new("A", **asked)
+    if not lacking:
+        assert found == ["OrderReceived A", "OrderRouted SIM e-1-1-1"]
+        return
+    assert found == ["OrderDenied A venue_lacks 11"]
+    denied = desk.events[-1]
+    assert isinstance(denied, ev.OrderDenied)
+    assert denied.text == f"venue SIM does not support {lacking}"
+
+
+def test_a_venue_of_which_nothing_is_known_does_everything() -> None:
+    desk = Desk(PLAIN)
+    for n, (asked, _) in enumerate(ASKED):
+        more = asked if asked.get("px") == "" else {"px": "80", **asked}
+        assert desk.new(f"V{n}", "10", symbol="VOD", account="ACC", **more)[0].startswith("OrderReceived")
+
+
+def test_a_control_of_ours_answers_before_the_venue() -> None:
+    assert Desk(PLAIN).new("A", "0.5", tif="4") == ["OrderDenied A lot_size 13"]
+
+
+def test_a_replace_to_what_a_venue_lacks_is_denied() -> None:
+    desk = Desk(PLAIN)
+    desk.new("A")
+    desk.ack()
+    assert desk.replace("B", "A", "90", terms=terms(max_floor="10")) == ["RequestDenied B venue_lacks 99"]
+    assert desk.replace("C", "A", "90", terms=terms(min_qty="10"))[0] == "ReplaceRequested C A 90 10"
+
+
+def test_the_last_definition_of_a_venue_holds() -> None:
+    desk = Desk(PLAIN, ev.VenueDefined(0, SIM, ("1", "2"), ("0", "4"), ()))
+    assert desk.new("A", tif="4") == ["OrderReceived A", "OrderRouted SIM e-1-1-1"]
+    assert desk.new("B", tif="3") == ["OrderDenied B venue_lacks 11"]

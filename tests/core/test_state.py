@@ -1,5 +1,7 @@
 """State is the fold of its events, and a snapshot of it is the same state, books and all."""
 
+import random
+
 import msgspec
 import pytest
 
@@ -11,6 +13,7 @@ from oms.core.types import ExecType, OrdStatus, Px, Qty, Side
 from tests.core.desk import (
     ALPHA,
     BRAVO,
+    LSE,
     REFERENCE_DATA,
     SESSIONS_UP,
     SIM,
@@ -19,12 +22,13 @@ from tests.core.desk import (
     audit_books,
     book_lines,
     scaled,
+    terms,
 )
 from tests.core.examples import EXAMPLES
-from tests.core.life import kinds_of, live_on
+from tests.core.life import LACKING, kinds_of, live_on
 
 SEEDS = range(6)
-STEPS = 120
+STEPS = 200
 
 
 def everything(desk: Desk) -> None:
@@ -54,6 +58,23 @@ def everything(desk: Desk) -> None:
     desk.halt("account", "ACC")
     desk.resume("account", "ACC")
     desk.price("IBM", "91")
+    desk.correct("A", "c1", "x1", "30")
+    desk.bust("J", "b1", "x2")
+    desk.restated("J", "90")
+    desk.report("J", ExecType.STOPPED)
+    desk.report("J", ExecType.SUSPENDED)
+    desk.report("J", ExecType.TRIGGERED)
+    desk.profile("queue")
+    desk.replace("K", "J", "80")
+    desk.replace("M", "J", "70")
+    desk.replaced("K")
+    desk.report("J", ExecType.CALCULATED)
+    desk.report("J", ExecType.TRADE, venue=LSE, exec_id="x9")
+    desk._take(LACKING)
+    desk.new("N", "10", "", symbol="VOD", account="ACC", ord_type="3", terms=terms(stop="85"))
+    desk.cancel_all("O", "TOY")
+    desk.ask_all()
+    desk.end_day()
 
 
 # -- the fold ------------------------------------------------------------------------------------------------
@@ -99,7 +120,8 @@ def test_an_event_that_is_applied_is_not_changed_by_later_ones() -> None:
 
 NOT_ABOUT_STATE = {
     "MessageIn", "MessageOut", "SessionMoved", "SessionReset", "CommandTaken",
-    "StatusRequested", "StatusAsked",
+    "StatusRequested", "StatusAsked", "MassStatusRequested",
+    "TradeUnknown",
 }  # fmt: skip
 
 
@@ -150,6 +172,32 @@ def test_a_snapshot_is_the_same_state(seed: int) -> None:
     check_same(desk.state, State.load(desk.state.dump()))
 
 
+class Reloading(Desk):
+    """A desk whose state is put away and loaded again between commands, now and then, and checked as ever."""
+
+    def __init__(self, seed: int) -> None:
+        super().__init__()
+        self.rng = random.Random(seed)
+
+    def do(self, command: cmd.Command) -> list[str]:
+        if self.rng.random() < 0.2:
+            copy = State.load(self.state.dump())
+            check_same(self.state, copy)
+            assert list(copy.due) == list(self.state.due)
+            assert [o.order_id for o in copy.open_orders()] == [o.order_id for o in self.state.open_orders()]
+            self.state = copy
+        return super().do(command)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_life_goes_on_from_snapshots_as_without_them(seed: int) -> None:
+    plain, reloading = Desk(), Reloading(seed)
+    live_on(plain, seed, STEPS)
+    live_on(reloading, seed, STEPS)
+    assert plain.events == reloading.events
+    check_same(plain.state, reloading.state)
+
+
 @pytest.mark.parametrize("seed", SEEDS)
 def test_a_snapshot_and_the_events_after_it_are_the_same_state(seed: int) -> None:
     desk = Desk()
@@ -170,11 +218,18 @@ COMMANDS: tuple[cmd.Command, ...] = (
     cmd.NewOrder(
         ALPHA, "Z", "BLOCK", "IBM", "1", Qty(scaled("9000")), "2", Px(scaled("20")), "0"
     ),  # too much
-    cmd.CancelOrder(ALPHA, "Z", "K", "IBM", "1"),
+    cmd.CancelOrder(ALPHA, "Z", "Q", "IBM", "1"),
     cmd.VenueReport(
         SIM, "e-1-1-1", ExecType.TRADE, OrdStatus.FILLED, "x1", last_qty=Qty(1), last_px=Px(1)
     ),  # known
     cmd.VenueReport(SIM, "e-7-1-2", ExecType.CANCELED, OrdStatus.CANCELED),
+    cmd.VenueReport(
+        SIM, "e-1-1-1", ExecType.TRADE_CANCEL, OrdStatus.NEW, "b7", exec_ref_id="x1"
+    ),  # corrected
+    cmd.CancelAll(ALPHA, "Z", "7"),
+    cmd.RequestAllStatus(ALPHA, "M", "7"),
+    cmd.EndDay("jane"),
+    cmd.PublishPrice("VOD", Px(scaled("85")), SIM),  # triggers what is held
     cmd.LogOn(SIM),
     cmd.Resume("symbol", "VOD", "jane", "done"),
     cmd.PublishPrice("IBM", Px(scaled("91")), SIM),  # as it is
@@ -185,8 +240,8 @@ COMMANDS: tuple[cmd.Command, ...] = (
 def test_a_loaded_state_decides_as_the_original_does(command: cmd.Command) -> None:
     desk = Desk()
     everything(desk)
-    desk.new("K")
-    desk.cancel("L", "K")
+    desk.new("Q")
+    desk.cancel("L", "Q")
     desk.halt("symbol", "VOD")
     assert decide(State.load(desk.state.dump()), command, 5) == decide(desk.state, command, 5)
 
@@ -264,8 +319,8 @@ def test_counts_are_the_desks_numbers_of_the_day() -> None:
     desk = Desk()
     everything(desk)
     assert desk.state.counts == {
-        "orders": 5, "denied": 1, "rejected": 1, "fills": 2, "canceled": 1, "expired": 1, "replaced": 1,
-        "requests_denied": 1, "requests_rejected": 1, "questioned": 1,
+        "orders": 6, "denied": 1, "rejected": 1, "fills": 2, "canceled": 1, "expired": 2, "replaced": 2,
+        "requests_denied": 1, "requests_rejected": 1, "questioned": 2, "busts": 1, "corrections": 1,
     }  # fmt: skip
 
 

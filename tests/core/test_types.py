@@ -1,5 +1,6 @@
 """Scaled integers against decimal.Decimal and fractions.Fraction: a second opinion on every digit."""
 
+from datetime import date, timedelta
 from decimal import Decimal, localcontext
 from fractions import Fraction
 
@@ -17,6 +18,7 @@ from oms.core.types import (
     format_notional,
     format_scaled,
     parse_scaled,
+    utc_date,
 )
 
 scaled_ints = st.integers(-MAX_SCALED, MAX_SCALED)
@@ -151,12 +153,27 @@ def test_average_of_nothing_is_0() -> None:
     assert average_px(0, 0) == 0
 
 
+# -- dates ---------------------------------------------------------------------------------------------------
+
+DAY_NS = 86_400_000_000_000
+
+
+@given(st.integers(-(10**5), 2 * 10**6))
+def test_the_date_of_a_day_is_that_of_the_calendar(day: int) -> None:
+    wanted = (date(1970, 1, 1) + timedelta(day)).strftime("%Y%m%d").zfill(8)
+    assert utc_date(day * DAY_NS) == utc_date((day + 1) * DAY_NS - 1) == wanted
+
+
 # -- enumerations --------------------------------------------------------------------------------------------
 
 CHARACTERS = {
     "Side": {"BUY": "1", "SELL": "2"},
-    "OrdType": {"MARKET": "1", "LIMIT": "2"},
-    "TimeInForce": {"DAY": "0", "IOC": "3", "FOK": "4"},
+    "OrdType": {
+        "MARKET": "1", "LIMIT": "2", "STOP": "3", "STOP_LIMIT": "4", "MARKET_IF_TOUCHED": "J", "PEGGED": "P",
+    },
+    "TimeInForce": {
+        "DAY": "0", "GTC": "1", "OPG": "2", "IOC": "3", "FOK": "4", "GTX": "5", "GTD": "6", "AT_CLOSE": "7",
+    },
     "OrdStatus": {
         "NEW": "0", "PARTIALLY_FILLED": "1", "FILLED": "2", "DONE_FOR_DAY": "3", "CANCELED": "4",
         "PENDING_CANCEL": "6", "STOPPED": "7", "REJECTED": "8", "SUSPENDED": "9", "PENDING_NEW": "A",
@@ -164,12 +181,13 @@ CHARACTERS = {
     },
     "ExecType": {
         "NEW": "0", "DONE_FOR_DAY": "3", "CANCELED": "4", "REPLACED": "5", "PENDING_CANCEL": "6",
-        "REJECTED": "8", "PENDING_NEW": "A", "EXPIRED": "C", "RESTATED": "D", "PENDING_REPLACE": "E",
-        "TRADE": "F", "ORDER_STATUS": "I",
+        "STOPPED": "7", "REJECTED": "8", "SUSPENDED": "9", "PENDING_NEW": "A", "CALCULATED": "B",
+        "EXPIRED": "C", "RESTATED": "D", "PENDING_REPLACE": "E", "TRADE": "F", "TRADE_CORRECT": "G",
+        "TRADE_CANCEL": "H", "ORDER_STATUS": "I", "TRIGGERED": "L",
     },
     "CxlRejResponseTo": {"CANCEL": "1", "REPLACE": "2"},
 }  # fmt: skip
-"""*Source:* FIX 4.4 data dictionary, fields 54, 40, 59, 39, 150, 434."""
+"""*Source:* FIX 4.4 data dictionary, fields 54, 40, 59, 39, 150, 434; ExecType L: FIX 5.0 SP2."""
 
 
 @pytest.mark.parametrize("name", CHARACTERS)

@@ -259,10 +259,10 @@ def test_order_without_a_field_that_it_needs_is_business_rejected(
     ("msg_type", "body"),
     [
         ("B", [(148, "headline"), (33, 1), (58, "line")]),
-        ("q", [(11, "M1"), (530, "7"), (60, timestamp())]),
+        ("x", [(320, "R1"), (559, "0")]),
         ("8", {37: "O", 17: "E", 150: "0", 39: "0", 55: "T001", 54: "1", 151: 0, 14: 0, 6: 0}),
     ],
-    ids=["news", "mass cancel", "execution report from a client"],
+    ids=["news", "security list request", "execution report from a client"],
 )
 def test_message_type_that_clients_may_not_send_is_business_rejected(
     client: RawClient, market: Market, msg_type: str, body: dict[int, object]

@@ -342,14 +342,18 @@ def test_unknown_symbol(client: RawClient) -> None:
 
 
 @pytest.mark.parametrize(
-    "order",
-    [{"t40": "3", "t99": "1"}, {"t59": "1"}, {"side": "5"}],
-    ids=["stop order", "good till cancel", "sell short"],
+    ("order", "control"),
+    [
+        ({"side": "5"}, "unsupported_order"),
+        ({"t59": "2"}, "venue_lacks"),
+        ({"t18": "6"}, "venue_lacks"),
+    ],
+    ids=["sell short", "at the opening, which the paper venue lacks", "an instruction that it lacks"],
 )
 def test_kinds_of_orders_that_are_not_worked(
-    client: RawClient, market: Market, order: dict[str, object]
+    client: RawClient, market: Market, order: dict[str, object], control: str
 ) -> None:
-    denied(client, market.symbol, "unsupported_order", "11", price=market.at(-1), **order)
+    denied(client, market.symbol, control, "11", price=market.at(-1), **order)
 
 
 def test_quantity_off_the_lot(client: RawClient) -> None:

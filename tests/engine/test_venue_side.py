@@ -411,13 +411,15 @@ def test_report_about_an_order_that_is_not_ours_is_questioned(up: Desk) -> None:
     settle(up)
     up.client.nothing_more()
     assert questions(up) == before + 3
+    unknown = up.venue.take()
+    assert (unknown.type, unknown[127], unknown[32]) == ("Q", "D", "100")
 
 
-def test_kind_of_report_that_is_not_known_is_questioned(up: Desk) -> None:
+def test_bust_and_correction_of_no_execution_are_questioned(up: Desk) -> None:
     sent = live(up)
     before = questions(up)
-    up.venue.report(sent.order, "H", "0", t19="X1")
-    up.venue.report(sent.order, "D", "0", t378=1)
+    up.venue.report(sent.order, "H", "0", t19="NO-SUCH")
+    up.venue.report(sent.order, "G", "0", t19="NO-SUCH", t32=100, t31=100)
     settle(up)
     up.client.nothing_more()
     assert questions(up) == before + 2

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from oms.core import commands as cmd
-from oms.core.types import Px, Qty
+from oms.core.types import Px, Qty, Terms, parse_scaled
 from oms.fix.decode import Malformed, from_client, from_venue
 
 HEADER = "8=FIX.4.4|9=000|{type}|34=7|49=CLIENT1|52=20261122-12:00:00.000|56=OMS|"
@@ -76,6 +76,65 @@ def test_market_order_has_no_price_even_if_one_is_given() -> None:
         assert (found.ord_type, found.price) == ("1", 0)
 
 
+DONT_KNOW = {35: "Q", 37: "e-1", 17: "x", 127: "D"}
+ALL = {35: "q", 11: "A3", 530: "7"}
+ALL_STATUS = {35: "AF", 584: "M1", 585: "7"}
+STOP = {**ORDER, 40: "3", 44: None, 99: "101.5"}
+
+TERMS = (
+    # change                                           the order's terms
+    ({"t99": "101.5", "t40": "3"},                     Terms(stop_px=Px(10_150_000_000))),
+    ({"t99": "101.5", "t40": "4"},                     Terms(stop_px=Px(10_150_000_000))),
+    ({"t99": "101.5", "t40": "J"},                     Terms(stop_px=Px(10_150_000_000))),
+    ({"t18": "G 1"},                                   Terms(exec_inst="G 1")),
+    ({"t110": "10"},                                   Terms(min_qty=Qty(10 * UNIT))),
+    ({"t111": "20"},                                   Terms(max_floor=Qty(20 * UNIT))),
+    ({"t59": "6", "t432": "20270101"},                 Terms(expire_date="20270101")),
+    ({"t59": "6", "t126": "20270101-15:00:00"},        Terms(expire_time="20270101-15:00:00")),
+    ({"t40": "P", "t211": "-0.05"},                    Terms(peg_offset=Px(-5_000_000))),
+    ({"t847": "2", "t848": "x", "t849": "0.1"},        Terms(target_strategy="2", strategy_parameters="x",
+                                                             participation_rate="0.1")),
+    ({"t18": "", "t99": "0"},                          None),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(("change", "terms"), TERMS, ids=[f"{change}" for change, _ in TERMS])
+@pytest.mark.parametrize("body", [ORDER, REPLACE], ids=["order", "replace"])
+def test_what_few_orders_say(body: dict[int, str], change: dict[str, Any], terms: Terms | None) -> None:
+    found = from_client("C", text(body, **change))
+    assert isinstance(found, cmd.NewOrder | cmd.ReplaceOrder)
+    assert found.terms == terms
+    assert found.price == (0 if change.get("t40") in ("3", "J", "P") else parse_scaled(body[44]))
+
+
+@pytest.mark.parametrize("tif", ["1", "2", "3", "4", "5", "7"])
+def test_every_time_in_force_is_passed_on(tif: str) -> None:
+    found = from_client("C", text(ORDER, t59=tif))
+    assert isinstance(found, cmd.NewOrder)
+    assert (found.time_in_force, found.terms) == (tif, None)
+
+
+@pytest.mark.parametrize(("flag", "sent"), [("Y", True), ("N", False), (None, False)])
+def test_a_client_that_does_not_know_whether_it_sent_an_order(flag: str | None, sent: bool) -> None:
+    found = from_client("C", text(ORDER, t97=flag))
+    assert isinstance(found, cmd.NewOrder)
+    assert found.poss_resend is sent
+
+
+def test_dont_know_trade() -> None:
+    message = {35: "Q", 37: "e-1", 17: "e-1-1-X1", 127: "D", 55: "IBM", 54: "1", 58: "not mine"}
+    assert from_client("C", text(message)) == cmd.DontKnow("C", "e-1", "e-1-1-X1", "D", "not mine")
+    assert from_client("C", text(message, t58=None)) == cmd.DontKnow("C", "e-1", "e-1-1-X1", "D", "")
+
+
+def test_requests_about_all_orders() -> None:
+    cancel = {35: "q", 11: "A3", 530: "1", 55: "IBM", 54: "2"}
+    assert from_client("C", text(cancel)) == cmd.CancelAll("C", "A3", "1", "IBM", "2")
+    assert from_client("C", text(cancel, t530="7", t55=None, t54=None)) == cmd.CancelAll("C", "A3", "7")
+    status = {35: "AF", 584: "M1", 585: "7"}
+    assert from_client("C", text(status)) == cmd.RequestAllStatus("C", "M1", "7")
+
+
 def test_order_cancel_request() -> None:
     assert from_client("C", text(CANCEL)) == cmd.CancelOrder("C", "A2", "A1", "IBM", "1")
 
@@ -91,7 +150,7 @@ def test_order_status_request() -> None:
     assert from_client("C", text(STATUS, t790=None)) == cmd.RequestStatus("C", "A1", "IBM", "1", "")
 
 
-@pytest.mark.parametrize("msg_type", ["8", "9", "B", "E", "q", "W", "j", "AE"])
+@pytest.mark.parametrize("msg_type", ["8", "9", "B", "E", "AB", "W", "j", "AE"])
 def test_other_messages_of_clients_are_not_supported(msg_type: str) -> None:
     with pytest.raises(Malformed) as found:
         from_client("C", text(ORDER, t35=msg_type))
@@ -128,6 +187,27 @@ def test_other_messages_of_clients_are_not_supported(msg_type: str) -> None:
         (REPLACE, {"t38": None}, Malformed.CONDITIONALLY_MISSING, "38"),
         (REPLACE, {"t44": None}, Malformed.CONDITIONALLY_MISSING, "44"),
         (STATUS, {"t11": None}, Malformed.MISSING, "11"),
+        (STOP, {"t99": None}, Malformed.CONDITIONALLY_MISSING, "99"),
+        (STOP, {"t99": "0"}, Malformed.BAD_VALUE, "99"),
+        (STOP, {"t99": "-1"}, Malformed.BAD_VALUE, "99"),
+        (STOP, {"t99": "much"}, Malformed.BAD_VALUE, "99"),
+        (STOP, {"t40": "J", "t99": None}, Malformed.CONDITIONALLY_MISSING, "99"),
+        (STOP, {"t40": "4"}, Malformed.CONDITIONALLY_MISSING, "44"),
+        pytest.param(ORDER, {"t40": "4"}, Malformed.CONDITIONALLY_MISSING, "99"),
+        pytest.param(ORDER, {"t59": "6"}, Malformed.CONDITIONALLY_MISSING, "432"),
+        pytest.param(ORDER, {"t40": "1", "t44": None, "t59": "6"}, Malformed.CONDITIONALLY_MISSING, "432"),
+        (ORDER, {"t110": "x"}, Malformed.BAD_VALUE, "110"),
+        (ORDER, {"t111": "1.123456789"}, Malformed.BAD_VALUE, "111"),
+        (ORDER, {"t40": "P", "t211": "1e3"}, Malformed.BAD_VALUE, "211"),
+        (REPLACE, {"t40": "4"}, Malformed.CONDITIONALLY_MISSING, "99"),
+        (REPLACE, {"t110": "x"}, Malformed.BAD_VALUE, "110"),
+        (DONT_KNOW, {"t37": None}, Malformed.MISSING, "37"),
+        (DONT_KNOW, {"t17": None}, Malformed.MISSING, "17"),
+        (DONT_KNOW, {"t127": None}, Malformed.MISSING, "127"),
+        (ALL, {"t11": None}, Malformed.MISSING, "11"),
+        (ALL, {"t530": None}, Malformed.MISSING, "530"),
+        (ALL_STATUS, {"t584": None}, Malformed.MISSING, "584"),
+        (ALL_STATUS, {"t585": None}, Malformed.MISSING, "585"),
     ],
 )
 def test_wrong_message_of_a_client(body: dict[int, str], change: dict[str, Any], kind: str, tag: str) -> None:
@@ -162,7 +242,40 @@ def test_execution_report() -> None:
         99,
         "",
         1_795_348_800_500_000_000,
+        symbol="IBM",
+        side="1",
     )
+
+
+def test_execution_report_says_what_a_venue_did_beside_executing() -> None:
+    change = {
+        "t19": "X0",
+        "t378": "5",
+        "t636": "N",
+        "t41": "e-1-1-0",
+        "t44": "99.5",
+        "t103": "6",
+        "t58": "why",
+    }
+    found = from_venue("SIM", text(REPORT, **change))
+    assert isinstance(found, cmd.VenueReport)
+    assert (found.exec_ref_id, found.exec_restatement_reason, found.working_indicator) == ("X0", "5", "N")
+    assert (found.orig_cl_ord_id, found.price, found.ord_rej_reason) == ("e-1-1-0", Px(9_950_000_000), 6)
+    assert (found.symbol, found.side, found.text) == ("IBM", "1", "why")
+
+
+@pytest.mark.parametrize("exec_type", ["F", "G", "7"])
+def test_last_quantity_of_a_trade_a_correction_and_a_guarantee_is_read(exec_type: str) -> None:
+    found = from_venue("SIM", text(REPORT, t150=exec_type))
+    assert isinstance(found, cmd.VenueReport)
+    assert (found.last_qty, found.last_px) == (100 * UNIT, 10_020_000_000)
+
+
+@pytest.mark.parametrize("exec_type", ["0", "3", "4", "5", "8", "9", "B", "C", "D", "H", "I", "L"])
+def test_last_quantity_of_another_report_says_nothing(exec_type: str) -> None:
+    found = from_venue("SIM", text(REPORT, t150=exec_type, t32="much"))
+    assert isinstance(found, cmd.VenueReport)
+    assert (found.last_qty, found.last_px) == (0, 0)
 
 
 def test_last_quantity_of_a_report_that_is_no_trade_is_not_taken_for_one() -> None:

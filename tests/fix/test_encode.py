@@ -16,9 +16,10 @@ from oms.core import commands as cmd
 from oms.core import events as ev
 from oms.core.engine import decide
 from oms.core.state import State
-from oms.core.types import Px, Qty, parse_scaled
+from oms.core.types import Px, Qty, Terms, parse_scaled
 from oms.fix import encode as encoder
 from oms.fix.decode import from_client, from_venue
+from oms.fix.dialect import FIX44, WRITERS
 from tests.support.raw_fix import Message, encode, timestamp
 
 NOW = 1_795_348_800_123_456_789
@@ -71,7 +72,14 @@ class Firm:
 
     # -- what clients ask and venues answer ------------------------------------------------------------------
 
-    def order(self, cl_ord_id: str, qty: object = 100, price: object = "99.5", **more: str) -> None:
+    def order(
+        self,
+        cl_ord_id: str,
+        qty: object = 100,
+        price: object = "99.5",
+        said: Terms | None = None,
+        **more: str,
+    ) -> None:
         terms = {
             "account": "ACC",
             "symbol": "IBM",
@@ -80,7 +88,7 @@ class Firm:
             "time_in_force": "0",
             **more,
         }
-        px = 0 if terms["ord_type"] == "1" else n(price)
+        px = n(price) if terms["ord_type"] in "24" else 0
         self.do(
             cmd.NewOrder(
                 "CLIENT1",
@@ -92,13 +100,14 @@ class Firm:
                 terms["ord_type"],
                 Px(px),
                 terms["time_in_force"],
+                terms=said,
             )
         )
 
     def report(self, ours: str, exec_type: str, status: str, **more: object) -> None:
         self.do(
             cmd.VenueReport(
-                "SIM", ours, exec_type, status, exec_id=f"X{self.seq}", venue_order_id="V", **more
+                "SIM", ours, exec_type, status, **{"exec_id": f"X{self.seq}", "venue_order_id": "V", **more}
             )
         )  # type: ignore[arg-type]
 
@@ -172,8 +181,8 @@ def a_day() -> Firm:
             (100, "99.5", {"account": "NOBODY"}),
             (100, "99.5", {"account": "OTHER"}),
             (100, "99.5", {"symbol": "NONE"}),
+            (100, "99.5", {"ord_type": "9"}),
             (100, "99.5", {"ord_type": "3"}),
-            (100, "99.5", {"time_in_force": "1"}),
             (100, "99.5", {"side": "5"}),
             ("0.5", "99.5", {}),
             (100, "99.505", {}),
@@ -190,6 +199,57 @@ def a_day() -> Firm:
     firm.do(cmd.Halt("symbol", "IBM", "jane", "news"))
     firm.order("F20")
     firm.do(cmd.Resume("symbol", "IBM", "jane", "news"))
+    # Terms that few orders have, each of them; a replace that changes them.
+    for count, (ord_type, tif, said) in enumerate(
+        (
+            ("3", "0", Terms(stop_px=Px(n(101)))),
+            ("4", "1", Terms(stop_px=Px(n(99)), exec_inst="G 1")),
+            ("J", "7", Terms(stop_px=Px(n("98.5")))),
+            ("P", "0", Terms(exec_inst="R", peg_offset=Px(n("-0.05")))),
+            ("2", "6", Terms(expire_date="20270101", min_qty=Qty(n(10)), max_floor=Qty(n(20)))),
+            ("2", "6", Terms(expire_time="20270101-15:00:00")),
+            ("2", "0", Terms(target_strategy="2", strategy_parameters="x", participation_rate="0.1")),
+        )
+    ):
+        firm.order(f"T{count}", 100, "99.5", said, ord_type=ord_type, time_in_force=tif)
+    stop = firm.last_id()
+    firm.order("T9", 100, "99.5", Terms(stop_px=Px(n(99))), ord_type="4")
+    stop = firm.last_id()
+    firm.report(stop, "0", "0", working_indicator="N")
+    moved = Terms(stop_px=Px(n(98)))
+    firm.do(cmd.ReplaceOrder("CLIENT1", "T10", "T9", "IBM", "1", Qty(n(90)), "4", Px(n("99.5")), moved))
+    stop = firm.last_id()
+    firm.report(stop, "5", "0")
+    firm.report(stop, "L", "0", text="triggered")
+    # Executions corrected and busted, an order restated, stopped, suspended, calculated, without an id.
+    firm.order("", time_in_force="1")
+    phone = firm.last_id()
+    firm.report(phone, "F", "1", last_qty=Qty(n(10)), last_px=Px(n(99)), exec_id="first")
+    firm.report(phone, "3", "3")
+    firm.do(cmd.EndDay("jane"))
+    firm.report(phone, "D", "1", exec_restatement_reason="1")
+    firm.report(phone, "D", "1", exec_restatement_reason="5", order_qty=Qty(n(90)))
+    firm.report(
+        phone, "G", "1", exec_ref_id="first", exec_id="second", last_qty=Qty(n(12)), last_px=Px(n("98.5"))
+    )
+    firm.report(phone, "7", "7", last_qty=Qty(n(78)), last_px=Px(n(99)))
+    firm.report(phone, "9", "9", text="not now")
+    firm.report(phone, "H", "0", exec_ref_id="first")
+    firm.report(phone, "4", "4", exec_restatement_reason="8")
+    firm.order("U1")
+    firm.report(firm.last_id(), "B", "B")
+    firm.report("never ours", "F", "2", last_qty=Qty(n(10)), last_px=Px(n(99)), symbol="IBM", side="2")
+    firm.report("never ours", "F", "2", last_qty=Qty(n(10)), last_px=Px(n(99)), venue_order_id="")
+    # All at once; a venue that knows no stop orders.
+    firm.order("U2")
+    firm.do(cmd.RequestAllStatus("CLIENT1", "all", "7"))
+    firm.do(cmd.CancelAll("CLIENT1", "U3", "1", "IBM", "1"))
+    firm.do(cmd.CancelAll("CLIENT1", "U3", "7"))
+    firm.do(cmd.RequestAllStatus("CLIENT1", "none", "1", "TOY"))
+    firm.apply(ev.VenueDefined(NOW, "SIM", ("1", "2"), ("0",), ()))
+    firm.order("U4", 100, "99.5", Terms(stop_px=Px(n(101))), ord_type="3")
+    firm.order("U5", time_in_force="3")
+    firm.do(cmd.PublishPrice("IBM", Px(n(101)), "SIM"))
     # In doubt when the venue comes back; a venue that is down.
     firm.order("G1")
     firm.do(cmd.LogOut("SIM"))
@@ -215,7 +275,7 @@ def on_the_wire(session: str, text: str) -> bytes:
 def test_the_day_holds_every_message_that_the_encoder_writes(day: Firm) -> None:
     assert {type(event) for event, _, _ in day.sent} == set(encoder._WRITERS)
     controls = {event.reason for event, _, _ in day.sent if isinstance(event, ev.OrderDenied)}
-    assert len(controls) >= 14, controls
+    assert len(controls) >= 16, controls
 
 
 def test_every_message_is_one_that_the_dictionary_accepts(day: Firm) -> None:
@@ -227,7 +287,7 @@ def test_every_message_is_one_that_the_dictionary_accepts(day: Firm) -> None:
     ):
         check(True)
     for event, session, text in day.sent:
-        raw = on_the_wire(session, text).decode("ascii")
+        raw = on_the_wire(session, WRITERS[FIX44](text, None)).decode("ascii")
         try:
             dictionary.validate(quickfix.Message(raw, dictionary, True))
         except Exception as error:
@@ -260,7 +320,7 @@ def test_quantities_of_every_report_add_up(day: Firm) -> None:
         if found["35"] != "8" or "38" not in found:
             continue
         leaves, cum, qty = (n(found[tag]) for tag in ("151", "14", "38"))
-        if found["39"] in "4C38":
+        if found["39"] in "4C8B" or (found["39"] == "3" and found["59"] not in "16"):
             assert leaves == 0, text
         else:
             assert leaves == max(qty - cum, 0), text
@@ -291,6 +351,8 @@ def test_what_we_send_a_venue_reads_as_the_order_it_is_about(day: Firm) -> None:
     for event, session, text in day.sent:
         if session != "SIM":
             continue
+        if isinstance(event, ev.TradeUnknown):
+            continue  # what a client may say as well, but of our orders
         command = from_client("OMS", on_the_wire(session, text).decode())
         if isinstance(event, ev.OrderRouted):
             assert isinstance(command, cmd.NewOrder)
@@ -299,6 +361,9 @@ def test_what_we_send_a_venue_reads_as_the_order_it_is_about(day: Firm) -> None:
                 event.order_qty,
                 event.price,
             )
+            order = day.state.orders[event.order_id]
+            if not event.ord_type:
+                assert (command.ord_type, command.terms) == (order.ord_type, order.versions[0].terms)
         elif isinstance(event, ev.CancelRouted):
             assert isinstance(command, cmd.CancelOrder)
             assert (command.cl_ord_id, command.orig_cl_ord_id) == (event.cl_ord_id, event.orig_cl_ord_id)
@@ -319,6 +384,37 @@ def test_fill_reads_back_to_the_last_unit(day: Firm) -> None:
         assert isinstance(command, cmd.VenueReport)
         assert (command.last_qty, command.last_px) == (event.last_qty, event.last_px)
         assert command.transact_time_ns == event.at_ns // 1_000_000 * 1_000_000
+
+
+def test_every_field_that_few_orders_have_reaches_the_venue_and_the_client(day: Firm) -> None:
+    wanted = {"99", "18", "110", "111", "126", "432", "211", "847", "848", "849"}
+    for session, msg_type in (("SIM", "D"), ("CLIENT1", "8")):
+        texts = [text for _, to, text in day.sent if to == session and text.startswith(f"35={msg_type}\x01")]
+        found = {tag for text in texts for tag in re.findall("\x01([0-9]+)=", text)}
+        assert wanted <= found, session
+    replace = next(
+        text for event, _, text in day.sent if isinstance(event, ev.ReplaceRouted) and "\x0199=98\x01" in text
+    )
+    assert replace.startswith("35=G\x01")
+
+
+def test_a_bust_and_a_correction_name_the_execution_that_they_are_about(day: Firm) -> None:
+    names = {}
+    for event, _, text in day.sent:
+        if isinstance(event, ev.OrderFilled | ev.ExecutionCorrected | ev.ExecutionBusted):
+            found = dict(re.findall("([^=\x01]+)=([^\x01]*)\x01", text))
+            names[event.order_id, event.exec_id] = found["17"]
+            if not isinstance(event, ev.OrderFilled):
+                assert found["19"] == names[event.order_id, event.exec_ref_id] != found["17"]
+    assert len(set(names.values())) == len(names)
+
+
+def test_an_order_that_we_held_goes_out_as_what_it_turns_into(day: Firm) -> None:
+    held = next(event.order_id for event, _, _ in day.sent if isinstance(event, ev.OrderHeld))
+    texts = [text for event, _, text in day.sent if ev.order_id_of(event) == held][:3]
+    kinds = [text[:4] + re.findall("\x01(?:150|40)=([^\x01]*)", text)[0] for text in texts]
+    assert kinds == ["35=80", "35=8L", "35=D1"]
+    assert "\x0199=" not in texts[2] and "\x01636=N\x01" in texts[0]
 
 
 def test_words_of_a_person_cannot_become_fields() -> None:

@@ -9,11 +9,13 @@ from pathlib import Path
 from types import TracebackType
 
 from oms.core import events as ev
-from oms.core.types import SCALE, Px, Qty, Side, parse_scaled
+from oms.core.types import SCALE, Px, Qty, Side, TimeInForce, parse_scaled
 from oms.journal.writer import JournalWriter
 
 NOON_NS = 1_767_960_000_000_000_000
 """2026-01-09 12:00 UTC, a Friday."""
+
+DAY_NS = 86_400 * 10**9
 
 SEGMENT_BYTES = 1 << 20
 VENUE = "SIM"
@@ -36,7 +38,11 @@ class Day:
         self.at_ns = at_ns
         self.orders = 0
         self.execs = 0
+        self.executions: dict[tuple[int, str], tuple[int, int, int]] = {}
+        """(order, ExecID) -> (route, quantity, price), scaled, of those that stand."""
         self.symbol_of: dict[int, str] = {}
+        self.routes: dict[int, list[int]] = {}
+        self.numbered: set[tuple[int, str]] = set()
 
     def __enter__(self) -> "Day":
         return self
@@ -97,6 +103,8 @@ class Day:
         side: str = Side.BUY,
         qty: str | int = 100,
         venue: str = VENUE,
+        time_in_force: str = TimeInForce.DAY,
+        is_by_phone: bool = False,
     ) -> int:
         """A new order, routed to one venue; its id."""
         self.orders += 1
@@ -105,8 +113,8 @@ class Day:
         order_qty = Qty(scaled(qty))
         self.append(
             ev.OrderReceived(
-                self.at_ns, order_id, "CLIENT1", f"C{order_id}", account, symbol, side, order_qty, "2",
-                Px(scaled(100)), "0", Px(scaled(100)),
+                self.at_ns, order_id, "CLIENT1", "" if is_by_phone else f"C{order_id}", account, symbol, side,
+                order_qty, "2", Px(scaled(100)), time_in_force, Px(scaled(100)),
             )
         )  # fmt: skip
         self.route(order_id, 1, venue, qty)
@@ -116,6 +124,7 @@ class Day:
         return f"{self.writer.epoch}-{order_id}-{route_id}-{n}"
 
     def route(self, order_id: int, route_id: int, venue: str, qty: str | int) -> None:
+        self.routes.setdefault(order_id, []).append(route_id)
         self.append(
             ev.OrderRouted(
                 self.at_ns,
@@ -138,14 +147,48 @@ class Day:
         at_ns: int = 0,
     ) -> str:
         """An execution; its ExecID."""
-        self.execs += 1
-        exec_id = exec_id or f"X{self.execs}"
+        exec_id = exec_id or self._exec_id()
+        last_qty, last_px = Qty(scaled(qty)), Px(scaled(px))
         self.append(
-            ev.OrderFilled(
-                self.at_ns, order_id, route_id, exec_id, Qty(scaled(qty)), Px(scaled(px)), at_ns or self.at_ns
+            ev.OrderFilled(self.at_ns, order_id, route_id, exec_id, last_qty, last_px, at_ns or self.at_ns)
+        )
+        self.executions.setdefault((order_id, exec_id), (route_id, last_qty, last_px))
+        return exec_id
+
+    def _exec_id(self) -> str:
+        self.execs += 1
+        return f"X{self.execs}"
+
+    def bust(self, order_id: int, exec_ref_id: str, exec_id: str = "") -> str:
+        """An execution is taken back; the ExecID of that."""
+        route_id, qty, px = self.executions.pop((order_id, exec_ref_id))
+        exec_id = exec_id or self._exec_id()
+        self.append(
+            ev.ExecutionBusted(
+                self.at_ns, order_id, route_id, exec_id, exec_ref_id, Qty(qty), Px(px), self.at_ns, "error"
             )
         )
         return exec_id
+
+    def correct(
+        self, order_id: int, exec_ref_id: str, qty: str | int, px: str | int, exec_id: str = ""
+    ) -> str:
+        """An execution is corrected; the ExecID that stands for it from now on."""
+        route_id, was_qty, was_px = self.executions.pop((order_id, exec_ref_id))
+        exec_id = exec_id or self._exec_id()
+        last_qty, last_px = Qty(scaled(qty)), Px(scaled(px))
+        self.append(
+            ev.ExecutionCorrected(
+                self.at_ns, order_id, route_id, exec_id, exec_ref_id, last_qty, last_px, Qty(was_qty),
+                Px(was_px), self.at_ns,
+            )
+        )  # fmt: skip
+        self.executions[order_id, exec_id] = (route_id, last_qty, last_px)
+        return exec_id
+
+    def executed(self, order_id: int) -> int:
+        """What stands of an order, in whole units, rounded up."""
+        return -(-sum(qty for (o, _), (_, qty, _) in self.executions.items() if o == order_id) // SCALE)
 
     def cancel(self, order_id: int) -> None:
         self.append(ev.OrderCanceled(self.at_ns, order_id, "", ""))
@@ -166,15 +209,29 @@ class Day:
         self.append(ev.RouteReplaced(at_ns, order_id, 1, now, ""))
         self.append(ev.OrderReplaced(at_ns, order_id, request))
 
+    def restate(self, order_id: int, qty: str | int) -> None:
+        """The venue gives the order another quantity, unasked."""
+        order_qty = Qty(scaled(qty))
+        self.append(ev.OrderRestated(self.at_ns, order_id, 1, "5", order_qty, Px(scaled(100)), order_qty))
+
+    def calculate(self, order_id: int) -> None:
+        self.append(ev.OrderCalculated(self.at_ns, order_id, 1))
+
+    def end_day(self) -> None:
+        """The day is over; what follows is of the next."""
+        self.append(ev.DayEnded(self.at_ns, "calendar"))
+        self.at_ns += DAY_NS
+
     def message(self) -> None:
         """What most of a journal is."""
         self.append(ev.MessageIn(self.at_ns, "CLIENT1", 7, "8=FIX.4.4|35=D|..."))
 
 
 def random_day(day: Day, seed: int, orders: int) -> None:
-    """Orders of all kinds, their events mixed:
+    """Orders of all kinds, their events mixed, over several days:
 
-    fills, late ones too, replaces up and down, every sort of end.
+    fills, late ones too, busts and corrections of any execution there ever was, replaces and restatements up
+    and down, every sort of end. In the end every order has ended.
     """
     rng = random.Random(seed)
     accounts = ["ACC-ALPHA", "ACC-BETA", "BLOCK1", "BLOCK1"]
@@ -182,6 +239,7 @@ def random_day(day: Day, seed: int, orders: int) -> None:
     open_orders: list[int] = []
     ended: list[int] = []
     requests: dict[int, int] = {}
+    good_till: set[int] = set()
     made = 0
     while made < orders or open_orders:
         for _ in range(rng.randrange(4)):
@@ -190,23 +248,56 @@ def random_day(day: Day, seed: int, orders: int) -> None:
             symbol = rng.choice(symbols)
             side = rng.choice((Side.BUY, Side.SELL))
             qty = rng.randrange(1, 40) * 100
-            open_orders.append(
-                day.order(rng.choice(accounts), symbol, side, qty, rng.choice((VENUE, "OTHER")))
-            )
+            venue = rng.choice((VENUE, "OTHER"))
+            tif = rng.choice((TimeInForce.DAY, TimeInForce.DAY, TimeInForce.GTC, TimeInForce.GTD))
+            is_by_phone = rng.random() < 0.1
+            order_id = day.order(rng.choice(accounts), symbol, side, qty, venue, tif, is_by_phone)
+            if rng.random() < 0.2:
+                day.route(order_id, 2, rng.choice(("AAA", "ZZZ")), qty)
+            if tif != TimeInForce.DAY:
+                good_till.add(order_id)
+            open_orders.append(order_id)
             made += 1
         if open_orders:
             order_id = rng.choice(open_orders)
             what = rng.random()
-            if what < 0.7:
-                day.fill(
-                    order_id, rng.randrange(1, 1500), f"{rng.randrange(1, 300)}.{rng.randrange(10_000):04d}"
-                )
-            elif what < 0.8:
+            if what < 0.65:
+                _random_fill(day, rng, order_id, 1500)
+            elif what < 0.75:
                 requests[order_id] = requests.get(order_id, 1) + 1
                 day.replace(order_id, rng.randrange(1, 60) * 100, requests[order_id])
+            elif what < 0.8:
+                day.restate(order_id, day.executed(order_id) + rng.choice((0, 100, 700)))
+            elif what < 0.85 and order_id in good_till:
+                day.done_for_day(order_id)
             else:
-                rng.choice((day.cancel, day.expire, day.done_for_day))(order_id)
+                ends = [day.cancel, day.expire, day.calculate]
+                rng.choice(ends if order_id in good_till else [*ends, day.done_for_day])(order_id)
                 open_orders.remove(order_id)
                 ended.append(order_id)
         if ended and rng.random() < 0.1:
-            day.fill(rng.choice(ended), rng.randrange(1, 50), rng.randrange(1, 300))
+            _random_fill(day, rng, rng.choice(ended), 50)
+        while day.executions and rng.random() < 0.2:
+            order_id, exec_id = rng.choice(list(day.executions))
+            _, last_qty, _ = day.executions[order_id, exec_id]
+            number = str(rng.randrange(10, 10**6)) if rng.random() < 0.3 else ""
+            if (order_id, number) in day.executions or rng.random() < 0.4:
+                day.bust(order_id, exec_id)
+            else:
+                qty = rng.choice((last_qty // SCALE, rng.randrange(1, 1500)))
+                day.correct(order_id, exec_id, qty, _random_px(rng), number)
+        if rng.random() < 0.02:
+            day.end_day()
+
+
+def _random_px(rng: random.Random) -> str:
+    return f"{rng.randrange(1, 300)}.{rng.randrange(10_000):04d}"
+
+
+def _random_fill(day: Day, rng: random.Random, order_id: int, most: int) -> None:
+    """Of any of the order's routes; every third with an ExecID that other orders have too."""
+    routes = day.routes[order_id]
+    number = f"{sum(o == order_id for o, _ in day.executions) + 1}"
+    exec_id = number if rng.random() < 0.3 and (order_id, number) not in day.numbered else ""
+    day.numbered.add((order_id, number))
+    day.fill(order_id, rng.randrange(1, most), _random_px(rng), exec_id, rng.choice(routes))

@@ -1,10 +1,20 @@
 """A second opinion on the books: from the journal's bytes to positions, in plain dicts and fractions.
 
 It shares no code with oms.post, not even the event types: it reads the records as msgpack lists and takes the
-fields by their place. It knows only one thing of allocation: when every order has ended, each block is shared
-out over its totals.
+fields by their place. It keeps no running sums: whatever it is asked for it adds up from the executions that
+stand. Of allocation it knows when a block is *given*, and that what was given is shared out over the block's
+totals of that moment:
+
+    when its order has ended       at that moment and at every event of the order from then on
+    when its day is over           DayEnded; for an order that outlives the day also OrderDoneForDay
+    when an execution of it is     if it was given before
+    busted or corrected
+
+The other half reads the database as somebody else's: it replays the confirmations as whoever receives them
+would, and adds up the postings of each thing that was ever booked.
 """
 
+from datetime import UTC, datetime
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -17,6 +27,12 @@ from oms.journal.reader import scan
 Books = dict[tuple[str, str, str, str], tuple[int, int]]
 """(owner, account, symbol, currency) -> (quantity 1e-8, money 1e-16), without those that are nothing."""
 
+BlockId = tuple[int, str, str]
+"""(order, venue, trade date)."""
+
+Parts = dict[tuple[int, str, str, str], tuple[int, int, int]]
+"""(order, venue, trade date, account) -> (quantity, money, average price), without those that are nothing."""
+
 SYMBOL, PRICE_UNIT = 6, 9  # of an order record, of an instrument record
 
 
@@ -25,6 +41,8 @@ def records(directory: Path) -> list[list[Any]]:
 
 
 def largest_remainder(total: int, weights: list[int], unit: int) -> list[int]:
+    if not total:
+        return [0 for _ in weights]
     exact = [Fraction(total * weight, sum(weights)) for weight in weights]
     parts = [part // unit * unit for part in exact]
     order = sorted(range(len(parts)), key=lambda i: (parts[i] - exact[i], i))
@@ -35,56 +53,241 @@ def largest_remainder(total: int, weights: list[int], unit: int) -> list[int]:
     return [int(part) for part in parts]
 
 
-def books(directory: Path) -> Books:
-    """The books as they have to be when every order of the journal has ended."""
-    instruments: dict[str, list[Any]] = {}
-    groups: dict[str, list[Any]] = {}
-    orders: dict[int, list[Any]] = {}
-    venues: dict[tuple[int, int], str] = {}
-    seen: set[tuple[str, str]] = set()
-    blocks: dict[tuple[int, str], list[int]] = {}
-    for record in records(directory):
-        match record[0]:
-            case 2:
-                instruments[record[2]] = record
-            case 5:
-                groups[record[2]] = record[3]
-            case 20:
-                orders[record[2]] = record
-            case 40:
-                venues[record[2], record[3]] = record[4]
-            case 24:
-                _, _, order_id, route_id, exec_id, qty, px, _ = record
-                venue = venues[order_id, route_id]
-                if (venue, exec_id) in seen:
-                    continue
-                seen.add((venue, exec_id))
-                block = blocks.setdefault((order_id, venue), [0, 0])
-                block[0] += qty
-                block[1] += px * qty * instruments[orders[order_id][SYMBOL]][PRICE_UNIT] // 10**8
-    result: dict[tuple[str, str, str, str], list[int]] = {}
+class Desk:
+    """All that happened up to some record."""
 
-    def book(owner: str, account: str, symbol: str, currency: str, qty: int, money: int) -> None:
-        balance = result.setdefault((owner, account, symbol, currency), [0, 0])
-        balance[0] += qty
-        balance[1] += money
+    def __init__(self, journal: list[list[Any]]) -> None:
+        self.instruments: dict[str, list[Any]] = {}
+        self.groups: dict[str, list[Any]] = {}
+        self.orders: dict[int, list[Any]] = {}
+        self.qty: dict[int, int] = {}
+        self.asked: dict[tuple[int, str], int] = {}
+        self.ended: set[int] = set()
+        self.venues: dict[tuple[int, int], str] = {}
+        self.known: set[tuple[int, str, str]] = set()
+        self.stands: dict[tuple[int, str, str], tuple[BlockId, int, int]] = {}
+        self.given: dict[BlockId, tuple[int, int, int, list[Any]]] = {}
+        for record in journal:
+            self.take(record)
 
-    for (order_id, venue), (qty, money) in blocks.items():
-        account, symbol, side = orders[order_id][5:8]
-        instrument = instruments[symbol]
-        currency, lot = instrument[4], instrument[7]
-        members = groups.get(account, [[account, 1]])
-        quantities = largest_remainder(qty, [weight for _, weight in members], lot)
-        cent = 10**16 if currency == "JPY" else 10**14
-        moneys = largest_remainder(money, quantities, cent)
-        sign = 1 if side == "1" else -1
-        for (member, _), part, worth in zip(members, quantities, moneys, strict=True):
-            book(member, "position", symbol, currency, sign * part, sign * worth)
-            book(member, f"broker:{venue}", symbol, currency, -sign * part, -sign * worth)
-    return {key: (qty, money) for key, (qty, money) in result.items() if qty or money}
+    def take(self, record: list[Any]) -> None:
+        match record:
+            case [2, _, symbol, *_]:
+                self.instruments[symbol] = record
+            case [5, _, account, members]:
+                self.groups[account] = members
+            case [20, _, order_id, *_]:
+                self.orders[order_id] = record
+                self.qty[order_id] = record[8]
+            case [26, _, order_id, _, cl_ord_id, _, order_qty, *_]:
+                self.asked[order_id, cl_ord_id] = order_qty
+            case [30, _, order_id, cl_ord_id]:
+                self.qty[order_id] = max(self.asked[order_id, cl_ord_id], self.executed(order_id))
+                self.look_at(order_id)
+            case [53, _, order_id, _, _, order_qty, *_]:
+                self.qty[order_id] = order_qty
+                self.look_at(order_id)
+            case [40, _, order_id, route_id, venue, *_]:
+                self.venues[order_id, route_id] = venue
+            case [24, at_ns, order_id, route_id, exec_id, qty, px, transact_time_ns]:
+                venue = self.venues[order_id, route_id]
+                if self.is_new(order_id, venue, exec_id):
+                    day = datetime.fromtimestamp((transact_time_ns or at_ns) // 10**9, UTC)
+                    block = (order_id, venue, f"{day:%Y-%m-%d}")
+                    self.stands[order_id, venue, exec_id] = (block, qty, px)
+                    self.look_at(order_id)
+            case [51 | 52, _, order_id, route_id, exec_id, exec_ref_id, *rest]:
+                venue = self.venues[order_id, route_id]
+                if self.is_new(order_id, venue, exec_id):
+                    block, was_qty, was_px = self.stands.pop((order_id, venue, exec_ref_id))
+                    was = rest[0:2] if record[0] == 51 else rest[2:4]
+                    assert was == [was_qty, was_px]
+                    if record[0] == 52:
+                        self.stands[order_id, venue, exec_id] = (block, rest[0], rest[1])
+                    if block in self.given:
+                        self.give(block)
+                    self.look_at(order_id)
+            case [23 | 29 | 31 | 57, _, order_id, *_]:
+                self.ended.add(order_id)
+                self.look_at(order_id)
+            case [32, _, order_id, _]:
+                if self.orders[order_id][11] in ("1", "6"):
+                    self.give_all(order_id)
+                else:
+                    self.ended.add(order_id)
+                    self.look_at(order_id)
+            case [59, *_]:
+                for order_id in self.orders:
+                    self.give_all(order_id)
+
+    def is_new(self, order_id: int, venue: str, exec_id: str) -> bool:
+        is_new = (order_id, venue, exec_id) not in self.known
+        self.known.add((order_id, venue, exec_id))
+        return is_new
+
+    def executed(self, order_id: int) -> int:
+        return sum(qty for (of, *_), qty, _ in self.stands.values() if of == order_id)
+
+    def look_at(self, order_id: int) -> None:
+        if order_id in self.ended or self.executed(order_id) >= self.qty[order_id]:
+            self.give_all(order_id)
+
+    def give_all(self, order_id: int) -> None:
+        for block in {block for block, *_ in self.stands.values() if block[0] == order_id}:
+            self.give(block)
+
+    def give(self, block: BlockId) -> None:
+        account = self.orders[block[0]][5]
+        members = self.given[block][3] if block in self.given else self.groups.get(account, [[account, 1]])
+        self.given[block] = (*self.totals(block), members)
+
+    def totals(self, block: BlockId) -> tuple[int, int, int]:
+        """(quantity, money, average price in units of 1e-8, rounded half up)."""
+        unit = self.instruments[self.orders[block[0]][SYMBOL]][PRICE_UNIT]
+        found = [(qty, px) for of, qty, px in self.stands.values() if of == block]
+        total = sum(qty for qty, _ in found)
+        average = Fraction(sum(qty * px for qty, px in found), total or 1)
+        return total, sum(qty * px * unit // 10**8 for qty, px in found), int(average + Fraction(1, 2))
+
+    def parts(self) -> Parts:
+        """What each account has of each block that was given."""
+        result: Parts = {}
+        for (order_id, venue, trade_date), (qty, money, avg_px, members) in self.given.items():
+            _, _, _, _, currency, _, _, lot, *_ = self.instruments[self.orders[order_id][SYMBOL]]
+            quantities = largest_remainder(qty, [weight for _, weight in members], lot)
+            moneys = largest_remainder(money, quantities, 10**16 if currency == "JPY" else 10**14)
+            for (member, _), part, worth in zip(members, quantities, moneys, strict=True):
+                if part or worth:
+                    result[order_id, venue, trade_date, member] = (part, worth, avg_px)
+        return result
+
+    def books(self) -> Books:
+        result: dict[tuple[str, str, str, str], list[int]] = {}
+
+        def book(owner: str, order_id: int, venue: str, qty: int, money: int) -> None:
+            symbol, side = self.orders[order_id][6:8]
+            sign = 1 if side == "1" else -1
+            for account, signed in (("position", sign), (f"broker:{venue}", -sign)):
+                key = (owner, account, symbol, self.instruments[symbol][4])
+                balance = result.setdefault(key, [0, 0])
+                balance[0] += signed * qty
+                balance[1] += signed * money
+
+        for (order_id, venue, _, account), (qty, money, _) in self.parts().items():
+            book(account, order_id, venue, qty, money)
+            book("(unallocated)", order_id, venue, -qty, -money)
+        for block in {block for block, *_ in self.stands.values()}:
+            book("(unallocated)", *block[:2], *self.totals(block)[:2])
+        return {key: (qty, money) for key, (qty, money) in result.items() if qty or money}
 
 
-def dump(engine: Engine) -> dict[str, list[tuple[Any, ...]]]:
+def desk(directory: Path, last_seq: int | None = None) -> Desk:
+    """As of a journal sequence, or all of it."""
+    return Desk(records(directory)[:last_seq])
+
+
+def books(directory: Path, last_seq: int | None = None) -> Books:
+    return desk(directory, last_seq).books()
+
+
+# -- somebody else's database --------------------------------------------------------------------------------
+
+Dump = dict[str, list[tuple[Any, ...]]]
+
+ADDED_ONLY = ("fill", "allocation", "allocation_share", "posting", "confirmation", "route")
+
+
+def _rows(engine: Engine, name: str, *order_by: str) -> list[Any]:
+    metadata = MetaData()
+    metadata.reflect(engine)
+    table = metadata.tables[name]
+    with engine.connect() as connection:
+        return list(connection.execute(select(table).order_by(*(table.c[c] for c in order_by))))
+
+
+def _exact(text: str) -> int:
+    return int(Fraction(text) * 10**16)
+
+
+def told(engine: Engine) -> Parts:
+    """What each account was told that it has, by its confirmations that hold; their references have to be
+    right.
+    """
+    blocks = {r.alloc_id: (r.order_id, r.venue, r.trade_date) for r in _rows(engine, "allocation")}
+    holds: dict[tuple[int, str, str, str], Any] = {}
+    ever: set[str] = set()
+    for row in _rows(engine, "confirmation", "seq"):
+        key = (*blocks[row.alloc_id], row.account)
+        before = holds.pop(key, None)
+        assert row.confirm_id not in ever
+        ever.add(row.confirm_id)
+        assert row.ref_confirm_id == (before.confirm_id if before is not None else "")
+        assert row.trans_type in ("0" if before is None else "12")
+        assert (row.trans_type == "2") == (row.qty == 0)
+        assert row.trade_date == key[2]
+        if before is not None:
+            assert row.settlement_date == before.settlement_date
+        if row.trans_type != "2":
+            holds[key] = row
+    return {key: (row.qty, _exact(row.gross_money), row.avg_px) for key, row in holds.items()}
+
+
+def allocated(engine: Engine) -> Parts:
+    """What each account has by the newest version of each block; the versions have to follow each other."""
+    newest: dict[BlockId, Any] = {}
+    for row in _rows(engine, "allocation", "order_id", "version"):
+        block = (row.order_id, row.venue, row.trade_date)
+        before = newest.get(block)
+        assert row.ref_alloc_id == (before.alloc_id if before is not None else "")
+        assert row.version == (before.version + 1 if before is not None else 1)
+        is_new = before is None or not before.qty
+        assert row.trans_type == ("2" if not row.qty else "0" if is_new else "1")
+        newest[block] = row
+    block_of = {row.alloc_id: block for block, row in newest.items()}
+    return {
+        (*block_of[row.alloc_id], row.account): (row.qty, _exact(row.money), row.avg_px)
+        for row in _rows(engine, "allocation_share")
+        if row.alloc_id in block_of and (row.qty or _exact(row.money))
+    }
+
+
+def booked(engine: Engine) -> set[tuple[int, str, str]]:
+    """(order, "fill" or "allocation", ExecID or AllocID) of all that is booked and not reversed.
+
+    A reversal takes back everything or nothing.
+    """
+    sums: dict[tuple[int, str, str], dict[tuple[str, str], list[int]]] = {}
+    for row in _rows(engine, "posting"):
+        of = sums.setdefault((row.order_id, row.kind.removesuffix("_reversal"), row.ref), {})
+        balance = of.setdefault((row.owner, row.account), [0, 0])
+        balance[0] += row.qty
+        balance[1] += _exact(row.money)
+    for of in sums.values():
+        assert len({any(balance) for balance in of.values()}) == 1
+    return {key for key, of in sums.items() if any(any(balance) for balance in of.values())}
+
+
+def check(engine: Engine, directory: Path, last_seq: int) -> None:
+    """The database says of everything what the journal says, up to a sequence."""
+    expected = desk(directory, last_seq)
+    parts = expected.parts()
+    assert allocated(engine) == parts
+    assert told(engine) == parts
+    alive = booked(engine)
+    fills = {(order_id, exec_id) for order_id, _, exec_id in expected.stands}
+    assert {(order_id, ref) for order_id, kind, ref in alive if kind == "fill"} == fills
+    shared = {r.alloc_id: (r.order_id, r.venue, r.trade_date) for r in _rows(engine, "allocation")}
+    held = sorted(shared[ref] for _, kind, ref in alive if kind == "allocation")
+    assert held == sorted({key[:3] for key in parts})
+    balances = {
+        (r.owner, r.account, r.symbol, r.currency): (r.qty, _exact(r.money))
+        for r in _rows(engine, "balance")
+        if r.qty or _exact(r.money)
+    }
+    assert balances == expected.books()
+
+
+def dump(engine: Engine) -> Dump:
     """Every row of every table, as the database has it."""
     metadata = MetaData()
     metadata.reflect(engine)

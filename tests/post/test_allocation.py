@@ -1,6 +1,7 @@
 """Sharing out a block: the remainder rule, the spec's worked examples, and the versions after late fills."""
 
 from fractions import Fraction
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -8,7 +9,7 @@ from hypothesis import strategies as st
 from sqlalchemy import select
 
 from oms.core import events as ev
-from oms.core.types import SCALE, Px, Qty, Side, average_px, format_notional, format_scaled
+from oms.core.types import SCALE, Px, Qty, Side, TimeInForce, average_px, format_notional, format_scaled
 from oms.post import orders, store
 from oms.post.allocation import allocate, payable_unit, share_out
 from oms.post.runner import Runner
@@ -79,7 +80,7 @@ fills_strategy = st.lists(st.tuples(st.integers(1, 5000), st.integers(1, 10**11)
 
 
 def _allocated(fills: list[tuple[int, int]]) -> list[tuple[str, int, int, int]]:
-    order = orders.WorkingOrder(1, "S", "C1", "BLOCK1", "IBM", Side.BUY, 0, routes={1: "SIM"})
+    order = orders.WorkingOrder(1, "S", "C1", "BLOCK1", "IBM", Side.BUY, "0", 0, routes={1: "SIM"})
     for n, (qty, px) in enumerate(fills):
         event = ev.OrderFilled(NOON_NS, 1, 1, f"X{n}", Qty(qty * SCALE), Px(px), NOON_NS)
         orders.filled(order, event, IBM, "2026-01-09")
@@ -162,7 +163,7 @@ def test_nothing_is_allocated_before_the_order_ends(day: Day, runner: Runner) ->
     assert [a["qty"] for a in _allocations(runner)] == [100 * SCALE]
 
 
-@pytest.mark.parametrize("end", [Day.cancel, Day.expire, Day.done_for_day])
+@pytest.mark.parametrize("end", [Day.cancel, Day.expire, Day.done_for_day, Day.calculate])
 def test_every_end_allocates_what_was_executed(day: Day, runner: Runner, end: object) -> None:
     order = day.order("BLOCK1", qty=1000)
     day.fill(order, 7, "10")
@@ -174,6 +175,62 @@ def test_every_end_allocates_what_was_executed(day: Day, runner: Runner, end: ob
         ("FUND-B", "2", "2", "20"),
         ("FUND-C", "1", "1", "10"),
     ]
+
+
+def test_an_order_that_outlives_the_day_is_allocated_day_by_day(day: Day, tmp_path: Path) -> None:
+    """With a new runner for every step: what is open has to be found in the database."""
+
+    def allocated() -> list[tuple[str, int]]:
+        with Runner(day.directory, tmp_path / "post.db") as runner:
+            runner.catch_up()
+            return [(a["trade_date"], a["qty"] // SCALE) for a in _allocations(runner)]
+
+    order = day.order("BLOCK1", qty=100, time_in_force=TimeInForce.GTC)
+    day.fill(order, 10, "10")
+    assert allocated() == []
+    day.done_for_day(order)
+    found = [("2026-01-09", 10)]
+    assert allocated() == found
+    day.fill(order, 5, "10")  # late, of the same day: it is not over yet
+    assert allocated() == found
+    day.end_day()
+    found.append(("2026-01-09", 15))
+    assert allocated() == found
+    day.fill(order, 20, "10")
+    assert allocated() == found
+    day.end_day()  # which says nothing of the order
+    found.append(("2026-01-10", 20))
+    assert allocated() == found
+    day.end_day()
+    assert allocated() == found
+    day.fill(order, 65, "10")
+    assert allocated() == [*found, ("2026-01-12", 65)]
+
+
+def test_a_day_order_is_not_allocated_again_when_the_day_is_over(day: Day, runner: Runner) -> None:
+    order = day.order("BLOCK1", qty=10)
+    day.fill(order, 10, "10")
+    day.end_day()
+    runner.catch_up()
+    assert len(_allocations(runner)) == 1
+
+
+def test_a_restatement_down_to_what_was_executed_ends_the_order(day: Day, runner: Runner) -> None:
+    order = day.order("BLOCK1", qty=100)
+    day.fill(order, 40, "10")
+    day.restate(order, 60)
+    runner.catch_up()
+    assert _allocations(runner) == []
+    day.restate(order, 40)
+    runner.catch_up()
+    assert [a["qty"] // SCALE for a in _allocations(runner)] == [40]
+
+
+def test_an_order_without_a_client_id_is_one_like_any_other(day: Day, runner: Runner) -> None:
+    for _ in range(2):
+        day.fill(day.order("BLOCK1", qty=10, is_by_phone=True), 10, "10")
+    runner.catch_up()
+    assert [a["qty"] // SCALE for a in _allocations(runner)] == [10, 10]
 
 
 def test_an_end_without_an_execution_allocates_nothing(day: Day, runner: Runner) -> None:

@@ -134,6 +134,16 @@ def test_the_trial_balance_finds_a_balance_that_nothing_was_posted_to(day: Day, 
     assert not any(proof.securities.values())
 
 
+def test_the_trial_balance_finds_a_fill_that_no_block_has(day: Day, runner: Runner) -> None:
+    day.fill(day.order(qty=100), 60, "10")
+    runner.catch_up()
+    with runner.engine.begin() as connection:
+        connection.execute(update(store.fill).values(last_px=11 * SCALE))
+    proof = booking.trial_balance(runner.engine)
+    assert not proof.is_ok
+    assert not proof.blocks_agree
+
+
 def test_the_trial_balance_finds_a_block_that_was_not_booked(day: Day, runner: Runner) -> None:
     day.fill(day.order(qty=100), 60, "10")
     runner.catch_up()

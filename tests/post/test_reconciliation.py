@@ -8,7 +8,11 @@ from sqlalchemy import select
 from oms.core.types import Side
 from oms.post import store
 from oms.post.reconciliation import (
+    BUST_MISSING_AT_BROKER,
+    BUST_MISSING_HERE,
     COLUMNS,
+    CORRECTION_MISSING_AT_BROKER,
+    CORRECTION_MISSING_HERE,
     DUPLICATE_AT_BROKER,
     MALFORMED,
     MISSING_AT_BROKER,
@@ -143,6 +147,154 @@ def test_a_malformed_line_that_was_written_again_is_compared(broker: Broker) -> 
     result = broker.reconcile()
     assert [(found.kind, found.line_number) for found in result.breaks] == [(MALFORMED, 3)]
     assert result.matched == 5
+
+
+# -- busts and corrections -----------------------------------------------------------------------------------
+
+E2 = "buy 40 IBM at 10.5"
+
+
+def _typed(broker: Broker, exec_type: str, exec_id: str, exec_ref_id: str, qty: str, px: str) -> None:
+    """A line about E2, in a file that says of each line what it is."""
+    if not broker.lines[0].endswith("exec_ref_id"):
+        broker.lines = [
+            f"{broker.lines[0]},exec_type,exec_ref_id",
+            *(f"{line},F," for line in broker.lines[1:]),
+        ]
+        broker.lines[1] = broker.lines[1].removesuffix("F,") + ","  # to say nothing is to say F
+    line = broker.line(exec_id, "IBM", "1", qty, px, broker.ids["E2"])
+    broker.lines.append(f"{line},{exec_type},{exec_ref_id}")
+
+
+def _follow(runner: Runner, broker: Broker) -> Reconciliation:
+    runner.catch_up()
+    return broker.reconcile()
+
+
+def test_a_bust_that_both_have(broker: Broker, day: Day, runner: Runner) -> None:
+    day.bust(1, "E2", "B1")
+    _typed(broker, "H", "B1", "E2", "40", "10.5")
+    result = _follow(runner, broker)
+    assert result.breaks == ()
+    assert (result.lines, result.fills, result.matched) == (6, 4, 4)
+
+
+def test_a_bust_after_which_the_file_lacks_the_trade(broker: Broker, day: Day, runner: Runner) -> None:
+    day.bust(1, "E2")
+    del broker.lines[2]
+    result = _follow(runner, broker)
+    assert result.breaks == ()
+    assert (result.fills, result.matched) == (4, 4)
+
+
+def test_a_bust_that_the_broker_does_not_have(broker: Broker, day: Day, runner: Runner) -> None:
+    day.bust(1, "E2", "B1")
+    result = _follow(runner, broker)
+    there = f"{E2} for {broker.ids['E2']}"
+    assert result.breaks == (Break(BUST_MISSING_AT_BROKER, "E2", 3, 1, f"busted by B1: {E2}", there),)
+    assert (result.fills, result.matched) == (4, 4)
+
+
+@pytest.mark.parametrize(("exec_id", "exec_ref_id"), [("B1", "E2"), ("E2", "")])
+def test_a_bust_that_we_do_not_have(broker: Broker, exec_id: str, exec_ref_id: str) -> None:
+    _typed(broker, "H", exec_id, exec_ref_id, "40", "10.5")
+    result = broker.reconcile()
+    there = f"busted by {exec_id}: {E2} for {broker.ids['E2']}"
+    assert result.breaks == (Break(BUST_MISSING_HERE, "E2", 7, 1, E2, there),)
+    assert (result.fills, result.matched) == (5, 4)
+
+
+def test_a_correction_that_both_have(broker: Broker, day: Day, runner: Runner) -> None:
+    day.correct(1, "E2", 41, "10.6", "K1")
+    _typed(broker, "G", "K1", "E2", "41", "10.6")
+    result = _follow(runner, broker)
+    assert result.breaks == ()
+    assert (result.lines, result.fills, result.matched) == (6, 5, 5)
+
+
+@pytest.mark.parametrize("exec_id", ["E2", "K1", "K2"])
+def test_a_file_that_gives_the_trade_as_corrected(
+    broker: Broker, day: Day, runner: Runner, exec_id: str
+) -> None:
+    day.correct(1, "E2", 42, "10.6", "K1")
+    day.correct(1, "K1", 41, "10.6", "K2")
+    broker.lines[2] = broker.line(exec_id, "IBM", "1", "41", "10.6", broker.ids["E2"])
+    result = _follow(runner, broker)
+    assert result.breaks == ()
+    assert (result.fills, result.matched) == (5, 5)
+
+
+def test_a_correction_that_the_broker_does_not_have(broker: Broker, day: Day, runner: Runner) -> None:
+    day.correct(1, "E2", 41, "10.6", "K1")
+    result = _follow(runner, broker)
+    here = "corrected by K1: buy 41 IBM at 10.6"
+    there = f"{E2} for {broker.ids['E2']}"
+    assert result.breaks == (Break(CORRECTION_MISSING_AT_BROKER, "E2", 3, 1, here, there),)
+    assert (result.fills, result.matched) == (5, 4)
+
+
+def test_a_correction_that_we_do_not_have(broker: Broker) -> None:
+    _typed(broker, "G", "K1", "E2", "41", "10.6")
+    there = f"corrected by K1: buy 41 IBM at 10.6 for {broker.ids['E2']}"
+    assert broker.reconcile().breaks == (Break(CORRECTION_MISSING_HERE, "E2", 7, 1, E2, there),)
+
+
+def test_corrections_that_differ_are_compared(broker: Broker, day: Day, runner: Runner) -> None:
+    day.correct(1, "E2", 41, "10.6", "K1")
+    _typed(broker, "G", "K1", "E2", "41", "10.7")
+    assert _follow(runner, broker).breaks == (Break(PRICE, "E2", 7, 1, "10.6", "10.7"),)
+
+
+def test_a_bust_of_a_correction(broker: Broker, day: Day, runner: Runner) -> None:
+    day.correct(1, "E2", 41, "10.6", "K1")
+    day.bust(1, "K1", "B1")
+    _typed(broker, "G", "K1", "E2", "41", "10.6")
+    missing = _follow(runner, broker)
+    assert [(found.kind, found.exec_id) for found in missing.breaks] == [(BUST_MISSING_AT_BROKER, "E2")]
+    _typed(broker, "H", "B1", "K1", "41", "10.6")
+    assert broker.reconcile().breaks == ()
+
+
+def test_a_bust_may_stand_before_its_trade(broker: Broker, day: Day, runner: Runner) -> None:
+    day.bust(1, "E2", "B1")
+    _typed(broker, "H", "B1", "E2", "40", "10.5")
+    broker.lines.insert(1, broker.lines.pop())
+    assert _follow(runner, broker).breaks == ()
+
+
+def test_a_bust_of_a_trade_that_nobody_has(broker: Broker) -> None:
+    _typed(broker, "H", "B9", "E9", "40", "10.5")
+    there = f"busted by B9: {E2} for {broker.ids['E2']}"
+    assert broker.reconcile().breaks == (Break(MISSING_HERE, "E9", 7, 1, "", there),)
+
+
+def test_a_bust_that_stands_twice(broker: Broker, day: Day, runner: Runner) -> None:
+    day.bust(1, "E2", "B1")
+    for _ in range(2):
+        _typed(broker, "H", "B1", "E2", "40", "10.5")
+    assert [found.kind for found in _follow(runner, broker).breaks] == [DUPLICATE_AT_BROKER]
+
+
+def test_another_exec_type_is_malformed(broker: Broker) -> None:
+    _typed(broker, "4", "E9", "", "40", "10.5")
+    (found,) = broker.reconcile().breaks
+    assert found.kind == MALFORMED
+    assert found.there.endswith("(exec_type is '4', not F, G or H)")
+
+
+def test_the_same_exec_id_of_two_orders_is_two_executions(broker: Broker, day: Day, runner: Runner) -> None:
+    four = day.order("ACC-BETA", qty=7)
+    assert four == 5
+    day.fill(four, 7, "10.5", "E2")
+    broker.lines.append(broker.line("E2", "IBM", "1", "7", "10.5", day.venue_id(four)))
+    result = _follow(runner, broker)
+    assert result.breaks == ()
+    assert (result.fills, result.matched) == (6, 6)
+    day.bust(four, "E2", "B1")
+    result = _follow(runner, broker)
+    assert [(found.kind, found.line_number, found.order_id) for found in result.breaks] == [
+        (BUST_MISSING_AT_BROKER, 7, four)
+    ]
 
 
 # -- lines that cannot be read -------------------------------------------------------------------------------

@@ -50,6 +50,20 @@ def test_a_small_day(day: Day, runner: Runner, tmp_path: Path) -> None:
     assert found.trial_balance_ok
 
 
+def test_busts_and_corrections(day: Day, runner: Runner) -> None:
+    order = day.order("ACC-ALPHA", qty=100)
+    one, two, _ = (day.fill(order, 10, px) for px in ("10", "11", "12"))
+    day.end_day()
+    day.bust(order, one)
+    day.correct(order, two, 20, "11")
+    runner.catch_up()
+    found = report(runner.engine, "2026-01-09")
+    assert (found.fills, found.busts, found.corrections) == (3, 1, 1)
+    assert found.executed == [CurrencyTotal("USD", 2, "30", "340", "0", "340")]
+    assert (found.allocations, found.reallocations) == (3, 2)
+    assert report(runner.engine, "2026-01-10").fills == 0, "they are of the day of what they are about"
+
+
 def test_one_trade_date(day: Day, runner: Runner) -> None:
     day.fill(day.order(qty=10), 10, "10")
     day.fill(day.order(qty=10), 10, "10", at_ns=NOON_NS + 86_400 * 10**9)

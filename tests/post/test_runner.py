@@ -15,7 +15,7 @@ import pytest
 
 from oms.core import events as ev
 from oms.core.state import State
-from oms.core.types import SCALE, Px, Qty
+from oms.core.types import SCALE, Px, Qty, Terms
 from oms.journal.reader import scan
 from oms.journal.writer import JournalWriter
 from oms.post import booking
@@ -92,6 +92,7 @@ def test_the_books_are_those_of_the_model_whatever_the_batch(tmp_path: Path, bat
             runner.catch_up()
             assert _books(runner) == model.books(day.directory)
             assert booking.trial_balance(runner.engine).is_ok
+            model.check(runner.engine, day.directory, day.writer.last_seq)
 
 
 def test_the_books_are_what_the_engine_counts(tmp_path: Path) -> None:
@@ -153,10 +154,13 @@ def test_an_execution_that_comes_twice_is_booked_once(day: Day, tmp_path: Path) 
     with Runner(day.directory, tmp_path / "post.db") as runner:
         runner.catch_up()
         day.fill(order, 10, "10", "SAME")
-        day.fill(day.order(venue="OTHER", qty=5), 5, "10", "SAME")  # another venue's is another execution
+        day.fill(day.order(venue="OTHER", qty=5), 5, "10", "SAME")  # another order's is another execution
+        day.fill(day.order(qty=3), 3, "10", "SAME")
+        day.route(order, 2, "OTHER", 50)
+        day.fill(order, 2, "10", "SAME", route_id=2)  # and so is another venue's
         runner.catch_up()
-        assert (runner.progress.fills, runner.progress.duplicate_fills) == (2, 2)
-        assert report(runner.engine).executed[0].qty == "15"
+        assert (runner.progress.fills, runner.progress.duplicate_fills) == (4, 2)
+        assert report(runner.engine).executed[0].qty == "20"
 
 
 # -- killed --------------------------------------------------------------------------------------------------
@@ -226,6 +230,7 @@ def test_killed_again_and_again_every_sequence_is_applied_once(tmp_path: Path) -
         assert left < last_seq
         assert _books(runner) == model.books(journal)
         assert booking.trial_balance(runner.engine).is_ok
+        model.check(runner.engine, journal, last_seq)
         after_kills = model.dump(runner.engine)
     with Runner(journal, tmp_path / "never-killed.db") as runner:
         runner.catch_up()
@@ -333,7 +338,7 @@ def _sample(event_type: type[ev.Event]) -> ev.Event:
     values: dict[str, Any] = {}
     for name, kind in get_type_hints(event_type).items():
         kind = getattr(kind, "__supertype__", kind)
-        values[name] = {int: 1 << 40, str: "text", bool: True}.get(kind, ())
+        values[name] = {int: 1 << 40, str: "text", bool: True, Terms | None: Terms(Px(1 << 40))}.get(kind, ())
     return event_type(**values)
 
 

@@ -14,6 +14,20 @@ from sqlalchemy.schema import CreateTable
 from oms.core.types import format_notional
 from oms.post import store
 
+FIRST_SCHEMA = """
+CREATE TABLE cursor (
+    id INTEGER NOT NULL, schema_version INTEGER NOT NULL, epoch TEXT NOT NULL, seq INTEGER NOT NULL,
+    checksum INTEGER NOT NULL, PRIMARY KEY (id)
+) STRICT;
+CREATE TABLE fill (
+    venue TEXT NOT NULL, exec_id TEXT NOT NULL, seq INTEGER NOT NULL, order_id INTEGER NOT NULL,
+    symbol TEXT NOT NULL, side TEXT NOT NULL, last_qty INTEGER NOT NULL, last_px INTEGER NOT NULL,
+    currency TEXT NOT NULL, money TEXT NOT NULL, trade_date TEXT NOT NULL,
+    transact_time_ns INTEGER NOT NULL, PRIMARY KEY (venue, exec_id)
+) STRICT;
+"""
+"""Two tables of it."""
+
 BALANCE = {"owner": "A", "account": "position", "symbol": "IBM", "currency": "USD"}
 
 
@@ -72,8 +86,29 @@ def test_a_database_of_another_schema_version_is_refused(tmp_path: Path) -> None
         store.start_cursor(connection, "epoch")
         connection.execute(update(store.cursor).values(schema_version=99))
     engine.dispose()
-    with pytest.raises(store.StoreError, match="has schema 99, this program knows 1"):
+    with pytest.raises(store.StoreError, match="has schema 99, this program knows 2: move it away"):
         store.connect(path)
+
+
+@pytest.mark.parametrize("is_started", [True, False])
+@pytest.mark.parametrize("write", [True, False])
+def test_a_database_of_the_first_schema_is_refused_and_left_alone(
+    tmp_path: Path, is_started: bool, write: bool
+) -> None:
+    path = tmp_path / "post.db"
+    with sqlite3.connect(path) as connection:
+        connection.executescript(FIRST_SCHEMA)
+        if is_started:
+            connection.execute("INSERT INTO cursor VALUES (1, 1, 'epoch', 17, 0)")
+    connection.close()
+    before = path.read_bytes()
+    with pytest.raises(store.StoreError, match=r"has schema .*, this program knows 2: move it away"):
+        store.connect(path, write=write)
+    with sqlite3.connect(path) as connection:
+        tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type='table'")}
+    connection.close()
+    assert tables == {"cursor", "fill"}
+    assert write or path.read_bytes() == before, "to write is to switch to WAL mode, no more"
 
 
 def test_reading_creates_nothing(tmp_path: Path) -> None:

@@ -4,12 +4,13 @@ import ast
 import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from oms.core import events as ev
 from oms.core.state import State
-from oms.core.types import SCALE, CxlRejResponseTo, OrdStatus, OrdType, Px, Qty, Side, TimeInForce
+from oms.core.types import SCALE, CxlRejResponseTo, OrdStatus, OrdType, Px, Qty, Side, Terms, TimeInForce
 from oms.sim import auditor as auditor_module
 from oms.sim.auditor import Auditor
 from tests.sim.world import START_NS, VENUE, World, definitions
@@ -45,6 +46,36 @@ def filled(exec_id: str, qty: int, order_id: int = 1, route_id: int = 1, px: int
 def asked_to_replace(cl_ord_id: str, qty: int, px: int = PX) -> ev.ReplaceRequested:
     return ev.ReplaceRequested(T, 1, "CLIENT1", cl_ord_id, "A", Qty(qty * SCALE), Px(px), Px(px))
 
+
+def busted(ref: str, qty: int, exec_id: str = "B", px: int = PX) -> ev.ExecutionBusted:
+    return ev.ExecutionBusted(T, 1, 1, exec_id, ref, Qty(qty * SCALE), Px(px), 0)
+
+
+def corrected(ref: str, was: int, qty: int, exec_id: str = "C", px: int = PX) -> ev.ExecutionCorrected:
+    return ev.ExecutionCorrected(T, 1, 1, exec_id, ref, Qty(qty * SCALE), Px(px), Qty(was * SCALE), Px(PX), 0)
+
+
+def restated(qty: int, px: int = PX, route_qty: int = 0) -> ev.OrderRestated:
+    return ev.OrderRestated(T, 1, 1, "5", Qty(qty * SCALE), Px(px), Qty((route_qty or qty) * SCALE))
+
+
+def waits(cl_ord_id: str) -> ev.RequestQueued:
+    return ev.RequestQueued(T, 1, "CLIENT1", cl_ord_id, "A", OrdType.LIMIT, Qty(100 * SCALE), Px(PX))
+
+
+def stop_order(stop: int = 110, hold: int = 121, **more: object) -> ev.OrderReceived:
+    """A stop order to buy; the reference price is 100, the collar 10 percent."""
+    terms = Terms(stop_px=Px(stop * SCALE))
+    return received(ord_type=OrdType.STOP, price=Px(0), hold_px=Px(hold * SCALE), terms=terms, **more)
+
+
+GOOD_TILL_CANCEL = {"time_in_force": TimeInForce.GTC}
+QUEUE = ev.ProfileDefined(T, "CLIENT1", True, "status", "queue")
+NO_STOPS = ev.VenueDefined(T, VENUE, ("1", "2"), ("0", "1"), ("exec_inst",))
+HELD = ev.OrderHeld(T, 1, VENUE)
+TRIGGERED = ev.OrderTriggered(T, 1, 0)
+RISEN = ev.ReferencePriceChanged(T, "AAA", Px(110 * SCALE), VENUE)
+DAY_ENDED = ev.DayEnded(T, "calendar")
 
 UP = ev.SessionLoggedOn(T, VENUE)
 OVERFILL = ev.ReportQuestioned(T, 1, VENUE, "overfill", "X", "")
@@ -118,6 +149,103 @@ def audit(*events: ev.Event) -> Auditor:
             "to a position of 60100000000",
         ),
         ([ev.TradingHalted(T, "all", "", "me", "test"), received()], "was taken while halted by ('all', '')"),
+        ([received(hold_px=Px(PX + SCALE))], "is held at"),
+        ([stop_order(hold=120)], "is held at"),
+        ([stop_order(hold=110)], "is held at"),
+        ([stop_order(stop=0, hold=110)], "0 is not on a tick"),
+        ([received(terms=Terms(min_qty=Qty(101 * SCALE)))], "is not a number of lots within the order"),
+        ([received(terms=Terms(max_floor=Qty(SCALE // 2)))], "is not a number of lots within the order"),
+        # executions
+        ([received(), routed(), busted("X", 10)], "B is about X, no execution that stands"),
+        ([received(), routed(), corrected("X", 10, 20)], "C is about X, no execution that stands"),
+        (
+            [received(), routed(), filled("X", 10), busted("X", 10), busted("X", 10, "B2")],
+            "B2 is about X, no execution that stands",
+        ),
+        (
+            [received(), routed(), filled("X", 10), corrected("X", 10, 20), corrected("X", 10, 30, "C2")],
+            "C2 is about X, no execution that stands",
+        ),
+        ([received(), routed(), filled("X", 10), busted("X", 9)], "says X was another execution"),
+        ([received(), routed(), filled("X", 10), busted("X", 10, px=1)], "says X was another execution"),
+        ([received(), routed(), filled("X", 10), busted("X", 10, "X")], "execution X of SIM is booked twice"),
+        (
+            [received(), routed(), filled("X", 10), corrected("X", 10, 101), ev.OrderAccepted(T, 1)],
+            "exceeds 10000000000",
+        ),
+        # what a venue does of its own accord
+        ([received(), routed(), filled("X", 10), restated(9)], "is restated to 900000000, 1000000000"),
+        (
+            [received(), routed(), restated(90, route_qty=80)],
+            "is restated to 9000000000, its route to 8000000000",
+        ),
+        ([received(), routed(), ev.OrderCanceled(T, 1, "", ""), restated(90)], "is restated after it ended"),
+        (
+            [received(), routed(), filled("X", 100), ev.OrderStopped(T, 1, 1, Qty(1), Px(1))],
+            "nothing of it is open",
+        ),
+        (
+            [received(), routed(), ev.OrderCalculated(T, 1, 1), ev.OrderExpired(T, 1, "")],
+            "ended twice, by B and C",
+        ),
+        # days
+        ([received(), routed(), DAY_ENDED], "is for the day and outlives it"),
+        (
+            [received(time_in_force=TimeInForce.GTD, terms=Terms(expire_date="20260921")), DAY_ENDED],
+            "is good until 20260921 and outlives 20260921",
+        ),
+        (
+            [
+                received(**GOOD_TILL_CANCEL),
+                routed(),
+                ev.OrderCanceled(T, 1, "", ""),
+                ev.OrderDoneForDay(T, 1, ""),
+            ],
+            "is done for the day after it ended",
+        ),
+        # the queue
+        ([received(), routed(), waits("Q")], "Q waits for nothing"),
+        (
+            [received(), routed(), asked_to_replace("Q", 90), waits("Q")],
+            "under ClOrdID Q, which was used before",
+        ),
+        (
+            [received(), routed(), asked_to_replace("R", 90), waits("Q"), asked_to_replace("Q", 80)],
+            "Q has its turn too early",
+        ),
+        (
+            [
+                received(),
+                routed(),
+                asked_to_replace("R", 90),
+                waits("Q"),
+                waits("S"),
+                ev.OrderReplaced(T, 1, "R"),
+                asked_to_replace("S", 80),
+            ],
+            "S has its turn too early",
+        ),
+        (
+            [QUEUE, received(), routed(), asked_to_replace("R", 90), asked_to_replace("S", 80)],
+            "S does not wait until what was asked of order 1 is answered",
+        ),
+        (
+            [received(), routed(), *(asked_to_replace(f"R{n}", 90) for n in range(17))],
+            "R16 is one request too many",
+        ),
+        # what we hold, and what a venue can do
+        ([NO_STOPS, stop_order(), routed()], "which does not work such orders"),
+        ([NO_STOPS, received(terms=Terms(min_qty=Qty(SCALE))), routed()], "does not know {'min_qty'}"),
+        ([NO_STOPS, stop_order(), HELD, routed()], "goes out before its stop price is reached"),
+        (
+            [NO_STOPS, stop_order(), HELD, TRIGGERED],
+            "is triggered at 10000000000, its stop price is 11000000000",
+        ),
+        ([NO_STOPS, received(), routed(), HELD], "is held after somebody had it"),
+        (
+            [received(), ev.MassCancelRequested(T, "CLIENT1", "A", "7", "", "", 1)],
+            "under ClOrdID A, which was used before",
+        ),
     ],
 )
 def test_what_must_not_be_is_noticed(events: Sequence[ev.Event], expected: str) -> None:
@@ -153,6 +281,82 @@ def test_a_sound_journal() -> None:
     assert account["position"] == {"AAA": 30 * SCALE}
 
 
+def test_busts_and_corrections_of_a_sound_journal() -> None:
+    auditor = audit(
+        UP,
+        received(**GOOD_TILL_CANCEL),
+        routed(),
+        filled("X1", 30),
+        filled("X2", 20),
+        DAY_ENDED,
+        corrected("X1", 30, 25, px=PX - SCALE),
+        busted("X2", 20),
+        filled("X3", 10),
+        restated(90, PX - SCALE),
+        ev.OrderDoneForDay(T, 1, ""),
+    )
+    assert auditor.violations == []
+    order = auditor.orders[1]
+    assert (order["cum_qty"], auditor.leaves_qty(order)) == (35 * SCALE, 55 * SCALE)
+    assert order["cum_notional"] == (25 * 99 + 10 * 100) * SCALE * SCALE
+    assert auditor.status(order) == OrdStatus.DONE_FOR_DAY
+    account = auditor.accounts["BIG"]
+    assert account["spent"] == {"EUR": (25 * 99 + 10 * 100) * SCALE * SCALE}
+    assert account["held"] == {"EUR": 55 * 99 * SCALE * SCALE}
+    assert account["position"] == {"AAA": 35 * SCALE}
+    booked = [(x["number"], x["exec_id"], x["day"], x["stands"]) for x in auditor.executions.values()]
+    assert booked == [
+        (1, "X1", 1, False),
+        (2, "X2", 1, False),
+        (3, "C", 1, True),
+        (4, "B", 2, False),
+        (5, "X3", 2, True),
+    ]
+
+
+def test_the_same_exec_id_of_another_order_is_another_execution() -> None:
+    auditor = audit(
+        UP,
+        received(),
+        routed(),
+        received(2, "B"),
+        routed(2, "V2"),
+        filled("X", 10),
+        filled("X", 20, order_id=2),
+    )
+    assert auditor.violations == []
+    assert [x["last_qty"] for x in auditor.executions.values()] == [10 * SCALE, 20 * SCALE]
+
+
+def test_orders_by_phone_have_no_id_to_use_up() -> None:
+    assert audit(UP, received(cl_ord_id=""), received(2, cl_ord_id="")).violations == []
+
+
+def test_a_request_has_its_turn_and_a_refused_repetition_leaves_it_alone() -> None:
+    denied = ev.RequestDenied(T, 1, "CLIENT1", "Q", "A", "2", 6, "duplicate_cl_ord_id", "")
+    auditor = audit(
+        UP, QUEUE, received(), routed(), asked_to_replace("R", 90), waits("Q"), waits("S"), denied
+    )
+    assert auditor.orders[1]["queue"] == ["Q", "S"]
+    auditor.feed_all(
+        [
+            ev.OrderReplaced(T, 1, "R"),
+            asked_to_replace("Q", 80),
+            ev.OrderReplaced(T, 1, "Q"),
+            ev.RequestDenied(T, 1, "CLIENT1", "S", "Q", "2", 0, "too_late", ""),
+        ]
+    )
+    assert auditor.violations == []
+    assert auditor.orders[1]["queue"] == []
+
+
+def test_a_stop_order_that_is_held_until_its_price_is_reached() -> None:
+    goes = ev.OrderRouted(T, 1, 1, VENUE, "V1", Qty(100 * SCALE), Px(0), OrdType.MARKET)
+    auditor = audit(UP, NO_STOPS, stop_order(), HELD, RISEN, TRIGGERED, goes)
+    assert auditor.violations == []
+    assert auditor.status(auditor.orders[1]) == OrdStatus.NEW
+
+
 def test_an_overfill_that_is_questioned_is_not_ours() -> None:
     assert audit(UP, received(), routed(), filled("X", 101), OVERFILL).violations == []
 
@@ -183,6 +387,13 @@ def test_the_larger_of_old_and_new_is_held_while_a_replace_is_unanswered() -> No
         ([filled("X", 1), ev.OrderDoneForDay(T, 1, ""), filled("Y", 99)], OrdStatus.DONE_FOR_DAY),
         ([filled("X", 100)], OrdStatus.FILLED),
         ([ev.OrderCanceled(T, 1, "", ""), filled("X", 100)], OrdStatus.FILLED),
+        ([filled("X", 100), busted("X", 100)], OrdStatus.PENDING_NEW),
+        ([filled("X", 100), corrected("X", 100, 40)], OrdStatus.PARTIALLY_FILLED),
+        ([filled("X", 100), ev.OrderCalculated(T, 1, 1)], OrdStatus.CALCULATED),
+        ([filled("X", 1), ev.OrderSuspended(T, 1, 1)], OrdStatus.SUSPENDED),
+        ([ev.OrderSuspended(T, 1, 1), ev.OrderStopped(T, 1, 1, Qty(1), Px(1))], OrdStatus.STOPPED),
+        ([ev.OrderSuspended(T, 1, 1), ev.OrderTriggered(T, 1, 1)], OrdStatus.PENDING_NEW),
+        ([ev.OrderSuspended(T, 1, 1), ev.OrderCanceled(T, 1, "", "")], OrdStatus.CANCELED),
         ([filled("X", 1), asked_to_replace("R", 200)], OrdStatus.PENDING_REPLACE),
         (
             [asked_to_replace("R", 200), ev.CancelRequested(T, 1, "CLIENT1", "C", "A")],
@@ -212,6 +423,12 @@ def test_compare_finds_nothing_in_a_true_state(world: World) -> None:
     assert world.auditor.compare(world.state.dump()) == []
 
 
+def _executed(state: dict[str, Any]) -> dict[str, Any]:
+    """The first route that has executed."""
+    routes = (route for order in state["orders"] for route in order["routes"])
+    return next(route for route in routes if route["executions"])
+
+
 Spoil = Callable[[dict[str, object]], None]
 
 
@@ -238,7 +455,13 @@ def _spoil(*path: object, by: object) -> Spoil:
         (_spoil("counts", "fills", by=0), "count of fills"),
         (_spoil("reference_px", "AAA", by=1), "reference prices"),
         (lambda state: state["orders"].pop(), "orders:"),  # type: ignore[attr-defined]
-        (lambda state: state["exec_ids"][VENUE].popitem(), "executions:"),  # type: ignore[index]
+        (_spoil("day", by=9), "day:"),
+        (_spoil("orders", 0, "stopped", by=5), "order 1 stopped"),
+        (_spoil("orders", 0, "done_for_day", by=5), "order 1 done for the day"),
+        (_spoil("orders", 0, "queued", by=[{"cl_ord_id": "Q"}]), "order 1 queue"),
+        (_spoil("orders", 0, "versions", 0, "terms", by=[5]), "order 1 stop prices"),
+        (lambda state: _executed(state)["executions"].popitem(), "order"),
+        (lambda state: next(iter(_executed(state)["executions"].values())).__setitem__(1, 5), "order"),
         (lambda state: state["cl_ord_ids"].pop(), "ClOrdIDs:"),  # type: ignore[attr-defined]
     ],
 )
@@ -273,6 +496,31 @@ def test_compare_trades() -> None:
     assert auditor.compare_trades([{**row, "cl_ord_id": "V9"}, second], VENUE) == [
         "X1 is of V9, which is not an id of its route"
     ]
+    auditor.feed_all([busted("X1", 10), corrected("X2", 20, 15)])
+    assert auditor.compare_trades([row, second], VENUE) == []
+
+
+def test_compare_trades_of_two_orders_under_the_same_exec_id() -> None:
+    auditor = audit(
+        UP,
+        received(),
+        routed(),
+        received(2, "B"),
+        routed(2, "V2"),
+        filled("X", 10),
+        filled("X", 20, order_id=2),
+    )
+    row = {
+        "exec_id": "X",
+        "cl_ord_id": "V1",
+        "symbol": "AAA",
+        "side": "1",
+        "last_qty": "10",
+        "last_px": "100",
+    }
+    second = {**row, "cl_ord_id": "V2", "last_qty": "20"}
+    assert auditor.compare_trades([second, row], VENUE) == []
+    assert auditor.compare_trades([row], VENUE) == ["X is in the journal but not in the trade file"]
 
 
 def test_shares_no_code_with_the_engine() -> None:

@@ -14,8 +14,15 @@ _ids = itertools.count(1)
 class RawClient(Peer):
     """A client of the engine at 127.0.0.1:`port`. One object may log on again and again."""
 
-    def __init__(self, port: int, us: str = "CLIENT1", them: str = "OMS", account: str = "MAIN1") -> None:
-        super().__init__(us, them)
+    def __init__(
+        self,
+        port: int,
+        us: str = "CLIENT1",
+        them: str = "OMS",
+        account: str = "MAIN1",
+        begin: str = "FIX.4.4",
+    ) -> None:
+        super().__init__(us, them, begin)
         self.port = port
         self.account = account
 
@@ -36,7 +43,7 @@ class RawClient(Peer):
     def logon_body(self, heart_bt_int: int = 30, more: Body = ()) -> list[tuple[int, object]]:
         """Logon(A)'s body."""
         extra = more.items() if isinstance(more, dict) else more
-        return [(98, 0), (108, heart_bt_int), *extra]
+        return [(98, 0), (108, heart_bt_int), *self.version(), *extra]
 
     def log_on(self, heart_bt_int: int = 30, more: Body = ()) -> Message:
         """Connect, Logon, and its answer; what is missing is asked for."""
@@ -70,6 +77,8 @@ class RawClient(Peer):
             44: price,
             60: timestamp(),
         }
+        if self.begin == "FIX.4.2":
+            body[21] = 1
         body.update(_tags(more))
         return body
 

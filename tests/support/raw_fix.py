@@ -1,4 +1,4 @@
-"""FIX 4.4 on a plain socket with simplefix: the other end of a session, with another codec than the engine's.
+"""FIX on a plain socket with simplefix: the other end of a session, with another codec than the engine's.
 
 A `Peer` keeps its own sequence numbers and what it sent, over as many connections as a test makes. It does
 what the session layer asks of either side: it answers TestRequest, ResendRequest and Logout, asks for what is
@@ -25,7 +25,7 @@ ADMIN = frozenset("012345A")
 
 Body = Mapping[int, object] | Iterable[tuple[int, object]]
 
-_HEAD = re.compile(rb"8=FIX\.4\.4\x019=(\d+)\x01")
+_HEAD = re.compile(rb"8=(?:FIX\.4\.[24]|FIXT\.1\.1)\x019=(\d+)\x01")
 
 
 class Message:
@@ -117,11 +117,12 @@ class Closed(AssertionError):
 
 
 class Peer:
-    """One end of a session. `us` is its SenderCompID, `them` the engine's."""
+    """One end of a session. `us` is its SenderCompID, `them` the engine's, `begin` its BeginString."""
 
-    def __init__(self, us: str, them: str) -> None:
+    def __init__(self, us: str, them: str, begin: str = "FIX.4.4") -> None:
         self.us = us
         self.them = them
+        self.begin = begin
         self.next_out = 1
         self.next_in = 1
         self.sent: dict[
@@ -155,7 +156,7 @@ class Peer:
         """
         number = self.next_out if seq is None else seq
         fields: dict[int, object] = {
-            8: "FIX.4.4",
+            8: self.begin,
             35: msg_type,
             49: self.us,
             56: self.them,
@@ -292,6 +293,10 @@ class Peer:
         """Both directions, as far as they matter to a failure."""
         return "\n".join([f"-- {self.us} and {self.them} --", *self.log[-30:]])
 
+    def version(self) -> list[tuple[int, object]]:
+        """What a Logon says besides, of the version spoken over FIXT: DefaultApplVerID is 5.0 SP2."""
+        return [(1137, 9)] if self.begin == "FIXT.1.1" else []
+
     # -- the connection --------------------------------------------------------------------------------------
 
     def adopt(self, connection: socket.socket) -> None:
@@ -345,7 +350,9 @@ class Peer:
 
     def _counts(self, message: Message) -> bool:
         """Do what a message asks of the session layer. Whether it is new and in order."""
-        assert (message[49], message[56]) == (self.them, self.us), f"not for us: {message}"
+        assert (message[8], message[49], message[56]) == (self.begin, self.them, self.us), (
+            f"not for us: {message}"
+        )
         if message.poss_dup:
             self.possible_duplicates.append(message)
         if message.type == "4" and message.get(123) != "Y":

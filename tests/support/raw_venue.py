@@ -9,8 +9,8 @@ from tests.support.raw_fix import TIMEOUT_S, Body, Message, Peer, pairs_of, time
 class RawVenue(Peer):
     """Listens on 127.0.0.1:`port`. Nothing is answered by itself but the session layer."""
 
-    def __init__(self, port: int, us: str = "SIM", them: str = "OMS") -> None:
-        super().__init__(us, them)
+    def __init__(self, port: int, us: str = "SIM", them: str = "OMS", begin: str = "FIX.4.4") -> None:
+        super().__init__(us, them, begin)
         self.port = port
         self._listener: socket.socket | None = None
         self._exec_ids = itertools.count(1)
@@ -37,7 +37,7 @@ class RawVenue(Peer):
     def log_on(self, more: Body = ()) -> Message:
         """The engine's next connection and its Logon, answered. What is missing is asked for."""
         logon = self.accept()
-        self.send("A", [(98, 0), (108, logon[108]), *pairs_of(more)])
+        self.send("A", [(98, 0), (108, logon[108]), *self.version(), *pairs_of(more)])
         if logon.seq >= self.next_in and self.asks:
             self.send("2", {7: self.next_in, 16: 0})
         return logon
