@@ -6,7 +6,6 @@ benchmark's `extra_info`; `python -m bench` reads them back from the JSON that p
 makes the table of them.
 """
 
-import gc
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -17,6 +16,7 @@ from pytest_benchmark.fixture import BenchmarkFixture
 
 from bench.figures import Counted
 from oms.journal.writer import Durability, JournalWriter
+from oms.loop import settle_heap
 
 SEGMENT_BYTES = 16 << 20
 
@@ -45,7 +45,7 @@ class Measure:
     """`measure(function, counted, ..., setup=make_arguments)`: time rounds of `function(*make_arguments())`.
 
     Returns what the last round returned. Garbage of the round before is collected outside the timing; inside
-    it the collector runs as it does in the engine.
+    it the collector runs as it does in the engine, after its start.
     """
 
     def __init__(self, benchmark: BenchmarkFixture, scaled: Scaled) -> None:
@@ -61,7 +61,7 @@ class Measure:
     ) -> Any:
         def prepare() -> tuple[tuple[Any, ...], dict[str, Any]]:
             arguments = setup()
-            gc.collect()
+            settle_heap()
             return arguments, {}
 
         self.told(*counted)

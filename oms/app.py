@@ -7,7 +7,6 @@ the outbox is flushed, a snapshot is taken, the journal is closed.
 """
 
 import asyncio
-import gc
 import logging
 import os
 import signal
@@ -30,7 +29,7 @@ from oms.fix.door import NOBODY, Door, Watch, descriptor_with_peer, free_port
 from oms.fix.sessions import Section, Sessions, SettingsError, read_settings, session_key, version_of
 from oms.journal.writer import JournalWriter
 from oms.kernel import Kernel
-from oms.loop import TurnLoop
+from oms.loop import TurnLoop, settle_heap
 from oms.operator import OperatorSocket
 from oms.paper import DEFINITION as PAPER_DEFINITION
 from oms.paper import NAME as PAPER
@@ -124,10 +123,7 @@ class Engine:
         self._seen = 0
         kernel.flush(self.sessions.send)
         self.application.flush = partial(kernel.flush, self.sessions.send)
-        # What was recovered stays: no collection needs to walk it, and the hot path makes few cycles.
-        gc.collect()
-        gc.freeze()
-        gc.set_threshold(50_000, 20, 100)
+        settle_heap()
 
     def _refill(self) -> None:
         """Give every session its numbers and messages back."""
@@ -295,8 +291,8 @@ def _check_names(config: Config, clients: list[str], venues: list[str]) -> None:
                 " which is neither 'paper' nor a session of [fix] venues"
             )
     for name in config.profile:
-        if name not in clients:
-            raise ConfigError(f"{config.path}: [profile.{name}]: no session of [fix] clients is named so")
+        if name not in (*clients, *venues):
+            raise ConfigError(f"{config.path}: [profile.{name}]: no session of [fix] is named so")
     for name in config.capability:
         if name not in venues:
             raise ConfigError(f"{config.path}: [capability.{name}]: no session of [fix] venues is named so")

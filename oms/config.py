@@ -82,11 +82,14 @@ class PostTable(Strict, frozen=True):
 
 
 class ProfileTable(Strict, frozen=True):
-    """[profile.SESSION]: how a client wants to be talked to."""
+    """[profile.SESSION]: how a client or a venue wants to be talked to."""
 
     pending_reports: bool = True  # ExecutionReports that say pending cancel and pending replace
     poss_resend: Literal["status", "ignore"] = "status"  # the answer to a repetition that says it is one
     second_request: Literal["pass", "queue", "refuse"] = "pass"  # a replace while a request is unanswered
+    required: tuple[str, ...] = ()  # tags that an order or a replace must have
+    forbidden: tuple[str, ...] = ()  # tags that it must not have
+    rewrite: dict[str, str] = field(default_factory=dict)  # tags of what is sent to it; "" drops the tag
 
 
 class CapabilityTable(Strict, frozen=True):
@@ -113,6 +116,14 @@ class Config(Strict, frozen=True):
     path: str = ""  # of the file itself; filled in by load
 
 
+NOT_REWRITTEN = frozenset(
+    (
+        *("6", "8", "9", "10", "11", "14", "17", "19", "31", "32", "34", "35", "37", "38", "39", "41"),
+        *("43", "49", "52", "54", "55", "56", "97", "122", "150", "151"),
+    )
+)
+"""Tags that say what happened to which order, or belong to the session: nobody may change those."""
+
 T = TypeVar("T")
 
 
@@ -138,6 +149,14 @@ def load(path: Path) -> Config:
                     f"{path}, line {_line_of(path, venue)}: capability.{venue}.terms: {name!r} is not one"
                     f" of {known}"
                 )
+    for session, profile in config.profile.items():
+        where = f"{path}, line {_line_of(path, session)}: profile.{session}"
+        for tag in (*profile.required, *profile.forbidden, *profile.rewrite):
+            if not tag.isdigit():
+                raise ConfigError(f"{where}: {tag!r} is not a tag's number")
+        for tag, new in profile.rewrite.items():
+            if tag in NOT_REWRITTEN or not new.isprintable() or not new.isascii():
+                raise ConfigError(f"{where}.rewrite: tag {tag} cannot be rewritten to {new!r}")
     return msgspec.structs.replace(config, path=str(path))
 
 

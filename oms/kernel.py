@@ -29,6 +29,7 @@ from oms.fix import tags
 from oms.fix.decode import from_client, from_venue
 from oms.fix.dialect import Writer, canonical
 from oms.fix.encode import Outgoing, render
+from oms.fix.profile import check_tags, rewritten
 from oms.fix.wire import fields
 
 log = logging.getLogger("oms.kernel")
@@ -165,7 +166,7 @@ class Kernel:
         text = ascii_only(text)
         event = ev.MessageIn(now_ns, session_id, msg_seq_num, text)
         self.ledger.apply(event, self._append(ev.encode(event)))
-        command = read_message(session_id, text, self.venues)
+        command = read_message(session_id, text, self.venues, self.state.profiles.get(session_id))
         if command is not None:
             self._carry_out(command, now_ns)
             if self.state.due:
@@ -338,20 +339,29 @@ def _denied_undecided(state: State, command: cmd.Command, now_ns: int) -> list[e
 
 
 def written(event: ev.Event, seq: int, state: State, writers: Mapping[str, Writer]) -> Outgoing | None:
-    """The message that an event sends, in the version of FIX that its session speaks; or None."""
+    """The message that an event sends, as its session wants it: in its version of FIX, by its profile.
+
+    None if it sends none.
+    """
     message = render(event, seq, state)
-    if message is None or not writers:
-        return message
+    if message is None:
+        return None
     session_id, text = message
     writer = writers.get(session_id)
-    if writer is None:
-        return message
-    order = state.orders.get(event.order_id) if isinstance(event, ev.OrderEvent) else None
-    text = writer(text, order)
+    if writer is not None:
+        order = state.orders.get(event.order_id) if isinstance(event, ev.OrderEvent) else None
+        text = writer(text, order)
+    profile = state.profiles.get(session_id)
+    if profile is not None and profile.rewrite:
+        text = rewritten(profile, text)
     return (session_id, text) if text else None
 
 
-def read_message(session_id: str, text: str, venues: frozenset[str]) -> cmd.Command | None:
+def read_message(
+    session_id: str, text: str, venues: frozenset[str], profile: ev.ProfileDefined | None = None
+) -> cmd.Command | None:
     """The command in a message, of whichever version of FIX. Raises Malformed."""
+    if profile is not None and (profile.required or profile.forbidden):
+        check_tags(profile, text)
     text = canonical(text)
     return from_venue(session_id, text) if session_id in venues else from_client(session_id, text)

@@ -75,7 +75,16 @@ class _Accounts(Strict, frozen=True):
 def definitions(config: Config, at_ns: int) -> list[ev.Event]:
     """Everything that the configuration's reference files define, in their order. Raises ConfigError."""
     profiles = [
-        ev.ProfileDefined(at_ns, name, p.pending_reports, p.poss_resend, p.second_request)
+        ev.ProfileDefined(
+            at_ns,
+            name,
+            p.pending_reports,
+            p.poss_resend,
+            p.second_request,
+            p.required,
+            p.forbidden,
+            tuple(sorted(p.rewrite.items())),
+        )
         for name, p in sorted(config.profile.items())
     ]
     venues = [

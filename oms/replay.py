@@ -271,7 +271,8 @@ class _Replay:
     def _decide(self, source: ev.Event, venues: frozenset[str]) -> list[ev.Event]:
         try:
             if isinstance(source, ev.MessageIn):
-                command = read_message(source.session_id, source.text, venues)
+                profile = self.state.profiles.get(source.session_id)
+                command = read_message(source.session_id, source.text, venues, profile)
             else:
                 assert isinstance(source, ev.CommandTaken)
                 command = _read_command(source.text)

@@ -392,6 +392,7 @@ class RouteExpired(OrderEvent, frozen=True, array_like=True, gc=False, tag=48):
     route_id: int
     done_for_day: bool
     text: str
+    exec_id: str = ""
 
 
 class StatusAsked(OrderEvent, frozen=True, array_like=True, gc=False, tag=49):
@@ -454,6 +455,7 @@ class OrderRestated(OrderEvent, frozen=True, array_like=True, gc=False, tag=53):
     price: Px
     route_qty: Qty  # and of the route
     text: str = ""
+    exec_id: str = ""  # the venue's, so that a copy of its report is known
 
 
 class OrderStopped(OrderEvent, frozen=True, array_like=True, gc=False, tag=54):
@@ -463,6 +465,7 @@ class OrderStopped(OrderEvent, frozen=True, array_like=True, gc=False, tag=54):
     last_qty: Qty
     last_px: Px
     text: str = ""
+    exec_id: str = ""  # the venue's, so that a copy of its report is known
 
 
 class OrderSuspended(OrderEvent, frozen=True, array_like=True, gc=False, tag=55):
@@ -470,6 +473,7 @@ class OrderSuspended(OrderEvent, frozen=True, array_like=True, gc=False, tag=55)
 
     route_id: int
     text: str = ""
+    exec_id: str = ""  # the venue's, so that a copy of its report is known
 
 
 class OrderTriggered(OrderEvent, frozen=True, array_like=True, gc=False, tag=56):
@@ -477,6 +481,7 @@ class OrderTriggered(OrderEvent, frozen=True, array_like=True, gc=False, tag=56)
 
     route_id: int  # 0 if it was we who held it
     text: str = ""
+    exec_id: str = ""  # the venue's, so that a copy of its report is known
 
 
 class OrderCalculated(OrderEvent, frozen=True, array_like=True, gc=False, tag=57):
@@ -484,6 +489,7 @@ class OrderCalculated(OrderEvent, frozen=True, array_like=True, gc=False, tag=57
 
     route_id: int
     text: str = ""
+    exec_id: str = ""  # the venue's, so that a copy of its report is known
 
 
 class RequestQueued(OrderEvent, frozen=True, array_like=True, gc=False, tag=58):
@@ -505,12 +511,18 @@ class DayEnded(Event, frozen=True, array_like=True, gc=False, tag=59):
 
 
 class ProfileDefined(Event, frozen=True, array_like=True, gc=False, tag=60):
-    """How a client wants to be talked to became known, or changed. The whole record; the last one wins."""
+    """How a counterparty wants to be talked to became known, or changed.
+
+    The whole record; the last one wins.
+    """
 
     session_id: str
     pending_reports: bool  # whether it is told of pending cancels and replaces
     poss_resend: str  # "status" or "ignore": what a repeated order with PossResend(97) is answered by
     second_request: str  # "pass", "queue" or "refuse": a replace while a request is unanswered
+    required: tuple[str, ...] = ()  # tags that its orders and replaces must have
+    forbidden: tuple[str, ...] = ()  # and tags that they must not have
+    rewrite: tuple[tuple[str, str], ...] = ()  # (tag, value) of what it is sent; an empty value drops the tag
 
 
 class TradeUnknown(Event, frozen=True, array_like=True, gc=False, tag=61):

@@ -110,6 +110,7 @@ class Route(Struct, gc=False):
     cum_notional: int = 0
     requests: list[RouteRequest] = field(default_factory=list)
     executions: dict[str, Execution] = field(default_factory=dict)  # by the venue's ExecID(17)
+    told: list[str] = field(default_factory=list)  # ExecIDs of what it reported unasked beside executions
 
     @property
     def ended(self) -> bool:

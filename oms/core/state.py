@@ -580,10 +580,18 @@ def _day_ended(state: State, event: ev.DayEnded) -> None:
         order.done_for_day = False
 
 
+def _told(route: Route, exec_id: str) -> None:
+    """A copy of what a venue reported unasked changes nothing."""
+    if exec_id:
+        route.told.append(exec_id)
+
+
 def _order_restated(state: State, event: ev.OrderRestated) -> None:
     order = state.orders[event.order_id]
-    order.route(event.route_id).order_qty = event.route_qty
-    order.route(event.route_id).price = event.price
+    route = order.route(event.route_id)
+    route.order_qty = event.route_qty
+    route.price = event.price
+    _told(route, event.exec_id)
     order.done_for_day = order.suspended = False
     before = order.versions[-1]
     if (event.order_qty, event.price) == (before.order_qty, before.price):
@@ -598,11 +606,15 @@ def _order_restated(state: State, event: ev.OrderRestated) -> None:
 
 
 def _order_stopped(state: State, event: ev.OrderStopped) -> None:
-    state.orders[event.order_id].stopped = True
+    order = state.orders[event.order_id]
+    order.stopped = True
+    _told(order.route(event.route_id), event.exec_id)
 
 
 def _order_suspended(state: State, event: ev.OrderSuspended) -> None:
-    state.orders[event.order_id].suspended = True
+    order = state.orders[event.order_id]
+    order.suspended = True
+    _told(order.route(event.route_id), event.exec_id)
 
 
 def _order_triggered(state: State, event: ev.OrderTriggered) -> None:
@@ -610,6 +622,8 @@ def _order_triggered(state: State, event: ev.OrderTriggered) -> None:
     order.suspended = False
     if order.held_for:
         state._release(order)
+    elif event.route_id:
+        _told(order.route(event.route_id), event.exec_id)
 
 
 def _order_held(state: State, event: ev.OrderHeld) -> None:
@@ -706,6 +720,7 @@ def _route_request_rejected(state: State, event: ev.RouteRequestRejected) -> Non
 
 def _route_expired(state: State, event: ev.RouteExpired) -> None:
     order = state.orders[event.order_id]
+    _told(order.route(event.route_id), event.exec_id)
     if event.done_for_day and order.good_till:
         return
     order.route(event.route_id).working = OrdStatus.DONE_FOR_DAY if event.done_for_day else OrdStatus.EXPIRED

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from oms.core.state import State
-from oms.core.types import ExecType, OrdStatus, Px, Qty
+from oms.core.types import ExecType, OrdStatus, Px, Qty, Terms
 from oms.fix.encode import render
 from tests.core.desk import Desk, book_lines, scaled, terms
 
@@ -376,3 +376,35 @@ def test_the_reason_of_an_unsolicited_cancel_reaches_the_client(live: Desk) -> N
     live.report("A", ExecType.CANCELED, OrdStatus.CANCELED, exec_restatement_reason="8")
     message = render(live.events[-1], 1, live.state)
     assert message is not None and "\x01378=8\x01" in message[1]
+
+
+# -- copies --------------------------------------------------------------------------------------------------
+
+
+def test_a_copy_of_a_restatement_changes_nothing(live: Desk) -> None:
+    restated = {"exec_id": "r1", "order_qty": Qty(scaled("90")), "exec_restatement_reason": "5"}
+    assert live.report("A", ExecType.RESTATED, **restated) != []
+    live.replace("B", "A", "150")
+    live.replaced("B")
+    assert live.report("A", ExecType.RESTATED, **restated) == []
+    assert live.now() == "new 0 of 150, 150 open, as B"
+
+
+@pytest.mark.parametrize("exec_type", [ExecType.STOPPED, ExecType.SUSPENDED, ExecType.TRIGGERED])
+def test_a_copy_of_what_a_venue_said_unasked_changes_nothing(live: Desk, exec_type: str) -> None:
+    assert live.report("A", exec_type, exec_id="u1") != []
+    assert live.report("A", exec_type, exec_id="u1") == []
+
+
+def test_a_copy_of_yesterdays_done_for_day_does_not_end_today(gtc: Desk) -> None:
+    gtc.report("A", ExecType.DONE_FOR_DAY, exec_id="d1")
+    gtc.end_day()
+    assert gtc.report("A", ExecType.DONE_FOR_DAY, exec_id="d1") == []
+    assert gtc.now() == "new 0 of 100, 100 open, as A"
+
+
+def test_a_replace_that_says_nothing_of_the_date_leaves_it() -> None:
+    desk = opened(tif=GTD, terms=Terms(expire_date="20261123"))
+    desk.replace("B", "A", "120")
+    desk.replaced("B")
+    assert desk.order().versions[-1].terms == Terms(expire_date="20261123")

@@ -7,7 +7,8 @@ matrices D.2.
 import pytest
 
 from oms.core import commands as cmd
-from oms.core.engine import MOST_REQUESTS, decide
+from oms.core.engine import decide
+from oms.core.requests import MOST_REQUESTS
 from oms.core.state import State
 from oms.core.types import OrdStatus
 from tests.core.desk import Desk, book_lines

@@ -1,0 +1,81 @@
+"""What comes from sessions, prices, the calendar and people at the desk. Part of `decide`."""
+
+from oms.core import commands as cmd
+from oms.core import events as ev
+from oms.core.decision import (
+    Events,
+)
+from oms.core.reports import order_ended
+from oms.core.requests import trigger
+from oms.core.state import State
+from oms.core.types import (
+    OrdStatus,
+    utc_date,
+)
+
+
+def log_on(state: State, command: cmd.LogOn, now_ns: int) -> Events:
+    events: Events = [ev.SessionLoggedOn(now_ns, command.session_id)]
+    for order in state.open_orders():
+        for route in order.routes:
+            if route.venue != command.session_id or not route.in_doubt:
+                continue
+            if route.working == OrdStatus.PENDING_NEW:
+                events.append(ev.StatusAsked(now_ns, order.order_id, route.route_id, route.cl_ord_id))
+            for request in route.requests:
+                events.append(ev.StatusAsked(now_ns, order.order_id, route.route_id, request.cl_ord_id))
+    return events
+
+
+def log_out(state: State, command: cmd.LogOut, now_ns: int) -> Events:
+    if command.session_id not in state.sessions_up:
+        return []
+    return [ev.SessionLoggedOut(now_ns, command.session_id)]
+
+
+def publish_price(state: State, command: cmd.PublishPrice, now_ns: int) -> Events:
+    if command.px <= 0 or state.reference_px.get(command.symbol) == command.px:
+        return []
+    if command.symbol not in state.instruments:
+        return []
+    changed = ev.ReferencePriceChanged(now_ns, command.symbol, command.px, command.source)
+    return [changed, *trigger(state, command.symbol, command.px, now_ns)]
+
+
+def dont_know(state: State, command: cmd.DontKnow, now_ns: int) -> Events:
+    """A client does not accept what we reported: people have to look at it."""
+    number = command.order_id.removeprefix(f"{state.epoch}-")
+    order = state.orders.get(int(number)) if number.isdigit() else None
+    order_id = order.order_id if order is not None and order.session_id == command.session_id else 0
+    text = f"DKReason {command.dk_reason}" + (f", {command.text}" if command.text else "")
+    return [ev.ReportQuestioned(now_ns, order_id, command.session_id, "client_dk", command.exec_id, text)]
+
+
+def end_day(state: State, command: cmd.EndDay, now_ns: int) -> Events:
+    """Orders that do not outlive the day end with it; a late report of the venue is taken all the same."""
+    today = utc_date(now_ns)
+    events: Events = []
+    for order in state.open_orders():
+        if order.ended or order_ended(order):
+            continue
+        terms = order.versions[-1].terms
+        expires = (terms.expire_date or terms.expire_time[:8]) if terms is not None else ""
+        if order.good_till and not (expires and expires <= today):
+            continue
+        text = f"good until {expires}" if order.good_till else "the day has ended"
+        for route in order.routes:
+            if not route.ended:
+                events.append(ev.RouteExpired(now_ns, order.order_id, route.route_id, False, text))
+        events.append(ev.OrderExpired(now_ns, order.order_id, text))
+    events.append(ev.DayEnded(now_ns, command.who))
+    return events
+
+
+def halt(state: State, command: cmd.Halt, now_ns: int) -> Events:
+    return [ev.TradingHalted(now_ns, command.scope, command.value, command.who, command.why)]
+
+
+def resume(state: State, command: cmd.Resume, now_ns: int) -> Events:
+    if (command.scope, command.value) not in state.halts:
+        return []
+    return [ev.TradingResumed(now_ns, command.scope, command.value, command.who, command.why)]

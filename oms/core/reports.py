@@ -1,0 +1,546 @@
+"""What venues report, in whatever order it comes and however often. Part of `decide`.
+
+- an execution whose ExecID is known on its route changes nothing, whatever flags it carries;
+- a fill before its acknowledgement acknowledges;
+- a fill after a cancel is a fill: the order stays canceled with a larger CumQty;
+- an overfill is booked, since it happened, and questioned;
+- a bust or a correction is of one execution, on any day, whatever became of the order;
+- an answer to a question that is not open any more changes nothing.
+
+What contradicts itself or us is questioned: journaled, counted and shown, and an execution of an order that
+is not ours is answered as well. Nothing is guessed.
+"""
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from oms.core import commands as cmd
+from oms.core import events as ev
+from oms.core.decision import (
+    DUPLICATE_CL_ORD_ID,
+    OTHER,
+    TOO_LATE,
+    UNKNOWN_ORDER,
+    Events,
+)
+from oms.core.order import ENDED, Order, Route, RouteRequest
+from oms.core.state import State
+from oms.core.types import (
+    CxlRejResponseTo,
+    ExecType,
+    OrdStatus,
+    Px,
+    Qty,
+    format_scaled,
+)
+
+STATUS_REQUEST: Final = "H"  # MsgType(35)
+
+
+def venue_report(state: State, command: cmd.VenueReport, now_ns: int) -> Events:
+    found = state.routes.get(command.cl_ord_id) or state.routes.get(command.orig_cl_ord_id)
+    if found is None or found[1].venue != command.venue:
+        return [_questioned(now_ns, 0, command, "unknown_order"), *_unknown_trade(command, now_ns)]
+    order, route = found
+    if route.told and command.exec_id in route.told:
+        return []
+    handler = _REPORTS.get(command.exec_type)
+    if handler is None:
+        return [_questioned(now_ns, order.order_id, command, "unsupported_exec_type")]
+    return handler(state, order, route, command, now_ns)
+
+
+def _unknown_trade(command: cmd.VenueReport, now_ns: int) -> Events:
+    """An execution of what is not ours is answered: the venue has to know that nobody books it.
+
+    *Source:* FIX 4.4 volume 4, DontKnowTrade: D is "no matching order".
+    """
+    if command.exec_type != ExecType.TRADE:
+        return []
+    return [
+        ev.TradeUnknown(
+            now_ns,
+            command.venue,
+            command.venue_order_id,
+            command.exec_id,
+            "D",
+            command.symbol,
+            command.side,
+            command.last_qty,
+            command.last_px,
+            f"no order with ClOrdID {command.cl_ord_id}",
+        )
+    ]
+
+
+def _reported_new(state: State, order: Order, route: Route, command: cmd.VenueReport, now_ns: int) -> Events:
+    if route.working == OrdStatus.REJECTED:
+        # It may be live where nothing holds risk for it any more.
+        return [_questioned(now_ns, order.order_id, command, "accepted_after_reject")]
+    if route.working != OrdStatus.PENDING_NEW:
+        return _reported_triggered(state, order, route, command, now_ns) if order.suspended else []
+    return _accepted(order, route, command, now_ns)
+
+
+def _accepted(order: Order, route: Route, command: cmd.VenueReport, now_ns: int) -> Events:
+    events: Events = [ev.RouteAccepted(now_ns, order.order_id, route.route_id, command.venue_order_id)]
+    if order.working == OrdStatus.PENDING_NEW:
+        events.append(ev.OrderAccepted(now_ns, order.order_id, command.working_indicator))
+    return events
+
+
+def _reported_trade(
+    state: State, order: Order, route: Route, command: cmd.VenueReport, now_ns: int
+) -> Events:
+    if command.exec_id in route.executions:
+        return []
+    if command.last_qty <= 0 or command.last_px <= 0 or not command.exec_id:
+        return [_questioned(now_ns, order.order_id, command, "execution_without_quantity_price_or_id")]
+    events: Events = []
+    if route.working == OrdStatus.PENDING_NEW:
+        events += _accepted(order, route, command, now_ns)
+    events.append(
+        ev.OrderFilled(
+            now_ns,
+            order.order_id,
+            route.route_id,
+            command.exec_id,
+            command.last_qty,
+            command.last_px,
+            command.transact_time_ns,
+        )
+    )
+    if route.working == OrdStatus.REJECTED:
+        events.append(_questioned(now_ns, order.order_id, command, "execution_after_reject"))
+    # An unanswered increase may have been filled already: the largest quantity asked for counts.
+    asked = route.order_qty
+    for request in route.requests:
+        asked = max(asked, request.order_qty)
+    if route.cum_qty + command.last_qty > asked:
+        events.append(_questioned(now_ns, order.order_id, command, "overfill"))
+    return events
+
+
+def _reported_bust(state: State, order: Order, route: Route, command: cmd.VenueReport, now_ns: int) -> Events:
+    """An execution is taken back, whatever has become of the order since."""
+    if command.exec_id in route.executions:
+        return []
+    exec_ref_id = _standing(route, command.exec_ref_id)
+    if not exec_ref_id or not command.exec_id:
+        return [_questioned(now_ns, order.order_id, command, "bust_of_no_execution")]
+    busted = route.executions[exec_ref_id]
+    return [
+        ev.ExecutionBusted(
+            now_ns,
+            order.order_id,
+            route.route_id,
+            command.exec_id,
+            exec_ref_id,
+            Qty(busted.qty),
+            Px(busted.px),
+            command.transact_time_ns,
+            command.text,
+        )
+    ]
+
+
+def _reported_correction(
+    state: State, order: Order, route: Route, command: cmd.VenueReport, now_ns: int
+) -> Events:
+    """An execution has another quantity or price than was said."""
+    if command.exec_id in route.executions:
+        return []
+    exec_ref_id = _standing(route, command.exec_ref_id)
+    if not exec_ref_id or not command.exec_id:
+        return [_questioned(now_ns, order.order_id, command, "correction_of_no_execution")]
+    if command.last_qty <= 0 or command.last_px <= 0:
+        return [_questioned(now_ns, order.order_id, command, "execution_without_quantity_price_or_id")]
+    before = route.executions[exec_ref_id]
+    events: Events = [
+        ev.ExecutionCorrected(
+            now_ns,
+            order.order_id,
+            route.route_id,
+            command.exec_id,
+            exec_ref_id,
+            command.last_qty,
+            command.last_px,
+            Qty(before.qty),
+            Px(before.px),
+            command.transact_time_ns,
+            command.text,
+        )
+    ]
+    if route.cum_qty - before.qty + command.last_qty > max(
+        route.order_qty, *(r.order_qty for r in route.requests), 0
+    ):
+        events.append(_questioned(now_ns, order.order_id, command, "overfill"))
+    return events
+
+
+def _standing(route: Route, exec_ref_id: str) -> str:
+    """The execution that a bust or correction is about; empty if there is none.
+
+    A venue may name one that it has corrected already: then the correction is meant.
+    """
+    found = route.executions.get(exec_ref_id)
+    while found is not None and found.successor:
+        exec_ref_id = found.successor
+        found = route.executions.get(exec_ref_id)
+    return exec_ref_id if found is not None and found.stands else ""
+
+
+def _reported_restated(
+    state: State, order: Order, route: Route, command: cmd.VenueReport, now_ns: int
+) -> Events:
+    """The venue carries the order on, cuts its quantity or changes its price, unasked."""
+    if route.working in ENDED:
+        return [_questioned(now_ns, order.order_id, command, "restated_after_its_end")]
+    route_qty = command.order_qty or route.order_qty
+    if route_qty < route.cum_qty:
+        return [_questioned(now_ns, order.order_id, command, "restated_below_executed_quantity")]
+    return [
+        *(_accepted(order, route, command, now_ns) if route.working == OrdStatus.PENDING_NEW else []),
+        ev.OrderRestated(
+            now_ns,
+            order.order_id,
+            route.route_id,
+            command.exec_restatement_reason or "99",
+            Qty(order.order_qty + route_qty - route.order_qty),
+            Px(command.price or order.price),
+            Qty(route_qty),
+            command.text,
+            command.exec_id,
+        ),
+    ]
+
+
+def _reported_stopped(
+    state: State, order: Order, route: Route, command: cmd.VenueReport, now_ns: int
+) -> Events:
+    """A price is guaranteed. *Source:* FIX order state matrix L.1.a."""
+    if order.ended:
+        return [_questioned(now_ns, order.order_id, command, "stopped_after_its_end")]
+    return [
+        *(_accepted(order, route, command, now_ns) if route.working == OrdStatus.PENDING_NEW else []),
+        ev.OrderStopped(
+            now_ns,
+            order.order_id,
+            route.route_id,
+            command.last_qty,
+            command.last_px,
+            command.text,
+            command.exec_id,
+        ),
+    ]
+
+
+def _reported_suspended(
+    state: State, order: Order, route: Route, command: cmd.VenueReport, now_ns: int
+) -> Events:
+    """The venue does not trade it for the time being."""
+    if order.ended or order.suspended:
+        return []
+    return [
+        *(_accepted(order, route, command, now_ns) if route.working == OrdStatus.PENDING_NEW else []),
+        ev.OrderSuspended(now_ns, order.order_id, route.route_id, command.text, command.exec_id),
+    ]
+
+
+def _reported_triggered(
+    state: State, order: Order, route: Route, command: cmd.VenueReport, now_ns: int
+) -> Events:
+    """What was held back works now."""
+    if order.ended:
+        return []
+    return [
+        *(_accepted(order, route, command, now_ns) if route.working == OrdStatus.PENDING_NEW else []),
+        ev.OrderTriggered(now_ns, order.order_id, route.route_id, command.text, command.exec_id),
+    ]
+
+
+def _reported_calculated(
+    state: State, order: Order, route: Route, command: cmd.VenueReport, now_ns: int
+) -> Events:
+    """The venue has done with it."""
+    if order.working in ENDED or len([r for r in order.routes if r.working not in ENDED]) > 1:
+        return []
+    return [ev.OrderCalculated(now_ns, order.order_id, route.route_id, command.text, command.exec_id)]
+
+
+def _reported_canceled(
+    state: State, order: Order, route: Route, command: cmd.VenueReport, now_ns: int
+) -> Events:
+    request = route.request(command.cl_ord_id)
+    if request is None and route.ended:
+        return []
+    return _canceled(order, route, request, command.text, now_ns, command.exec_restatement_reason)
+
+
+def _canceled(
+    order: Order, route: Route, request: RouteRequest | None, text: str, now_ns: int, restatement: str = ""
+) -> Events:
+    """The venue has ended a route, in answer to a request of ours or of its own accord."""
+    events: Events = []
+    if request is not None and request.response_to == CxlRejResponseTo.REPLACE:
+        # Asked to change it, the venue canceled it instead: that is refused, the cancel nobody asked for.
+        events += _request_rejected(order, route, request, TOO_LATE, text or "canceled instead", now_ns)
+        request = None
+    if request is not None and order_ended(order) and order.working != OrdStatus.CANCELED:
+        # It had come to another end before: the request was too late, whatever the venue calls it.
+        return _request_rejected(order, route, request, TOO_LATE, text or "the order has ended", now_ns)
+    events.append(
+        ev.RouteCanceled(
+            now_ns, order.order_id, route.route_id, request.cl_ord_id if request is not None else "", text
+        )
+    )
+    asked = order.request(request.request_cl_ord_id) if request is not None else None
+    # With several routes the client's one request is answered when the last of them has ended. One that came
+    # to an end already canceled is answered by that same end.
+    if _last_alive(order, route) or (asked is not None and order.working == OrdStatus.CANCELED):
+        events.append(
+            ev.OrderCanceled(
+                now_ns,
+                order.order_id,
+                asked.cl_ord_id if asked is not None else "",
+                text,
+                restatement if asked is None else "",
+            )
+        )
+    return events
+
+
+def _reported_replaced(
+    state: State, order: Order, route: Route, command: cmd.VenueReport, now_ns: int
+) -> Events:
+    request = route.request(command.cl_ord_id)
+    if request is None:
+        # Known already, or nobody asked.
+        known = command.cl_ord_id == route.cl_ord_id or command.cl_ord_id in route.past_ids
+        return [] if known else [_questioned(now_ns, order.order_id, command, "replaced_without_request")]
+    if request.response_to != CxlRejResponseTo.REPLACE:
+        return [_questioned(now_ns, order.order_id, command, "cancel_answered_by_replaced")]
+    return _replaced(order, route, request, command, now_ns)
+
+
+def _replaced(
+    order: Order, route: Route, request: RouteRequest, command: cmd.VenueReport, now_ns: int
+) -> Events:
+    # What can be changed is live: a replace before the acknowledgement acknowledges.
+    events = _accepted(order, route, command, now_ns) if route.working == OrdStatus.PENDING_NEW else []
+    return [
+        *events,
+        ev.RouteReplaced(now_ns, order.order_id, route.route_id, request.cl_ord_id, command.venue_order_id),
+        ev.OrderReplaced(now_ns, order.order_id, request.request_cl_ord_id),
+    ]
+
+
+def _reported_rejected(
+    state: State, order: Order, route: Route, command: cmd.VenueReport, now_ns: int
+) -> Events:
+    request = route.request(command.cl_ord_id)
+    if request is not None:
+        # Some venues refuse a request so, where OrderCancelReject is meant.
+        return _request_rejected(order, route, request, OTHER, command.text, now_ns)
+    if route.ended or (command.cl_ord_id != route.cl_ord_id and command.cl_ord_id not in route.past_ids):
+        # A request that is closed says nothing of its order any more.
+        return []
+    if command.ord_rej_reason == DUPLICATE_CL_ORD_ID and route.working != OrdStatus.PENDING_NEW:
+        # A second copy was refused; the first is what the venue works.
+        return [_questioned(now_ns, order.order_id, command, "repetition_refused")]
+    return _rejected(order, route, command.ord_rej_reason, command.text, now_ns)
+
+
+def _rejected(order: Order, route: Route, ord_rej_reason: int, text: str, now_ns: int) -> Events:
+    events: Events = [ev.RouteRejected(now_ns, order.order_id, route.route_id, ord_rej_reason, text)]
+    if _last_alive(order, route):
+        if order.cum_qty:
+            # An order that has executed cannot be rejected any more: its remainder is canceled.
+            events.append(ev.OrderCanceled(now_ns, order.order_id, "", text))
+        else:
+            events.append(ev.OrderRejected(now_ns, order.order_id, ord_rej_reason, text))
+    return events
+
+
+def _reported_ended(
+    state: State, order: Order, route: Route, command: cmd.VenueReport, now_ns: int
+) -> Events:
+    """Expired, or done for the day; what is done for the day may still expire."""
+    if route.ended or (order.done_for_day and command.exec_type == ExecType.DONE_FOR_DAY):
+        return []
+    return _ended(order, route, command.exec_type, command.text, now_ns, command.exec_id)
+
+
+def _ended(order: Order, route: Route, how: str, text: str, now_ns: int, exec_id: str = "") -> Events:
+    """`how` is ExecType(150), or OrdStatus(39), which has the same letters: 3 done for day, C expired."""
+    done_for_day = how == ExecType.DONE_FOR_DAY
+    events: Events = [ev.RouteExpired(now_ns, order.order_id, route.route_id, done_for_day, text, exec_id)]
+    if _last_alive(order, route):
+        kind = ev.OrderDoneForDay if done_for_day else ev.OrderExpired
+        events.append(kind(now_ns, order.order_id, text))
+    return events
+
+
+def _reported_pending(
+    state: State, order: Order, route: Route, command: cmd.VenueReport, now_ns: int
+) -> Events:
+    """Pending new, cancel or replace: we have told the client ourselves."""
+    return []
+
+
+def _reported_status(
+    state: State, order: Order, route: Route, command: cmd.VenueReport, now_ns: int
+) -> Events:
+    """The answer to a question of ours settles what was in doubt; it brings no executions."""
+    request = route.request(command.cl_ord_id)
+    if request is not None:
+        return _request_settled(order, route, request, command, now_ns)
+    about_order = command.cl_ord_id == route.cl_ord_id or command.cl_ord_id in route.past_ids
+    if route.ended or not about_order or command.ord_status == OrdStatus.PENDING_NEW:
+        # A request that is closed says nothing of its order any more; pending new settles nothing.
+        return []
+    if command.ord_status == OrdStatus.REJECTED:
+        if route.working != OrdStatus.PENDING_NEW:
+            return [_questioned(now_ns, order.order_id, command, "working_order_unknown_to_venue")]
+        return _rejected(order, route, 99, command.text or "not received by the venue", now_ns)
+    events = _accepted(order, route, command, now_ns) if route.working == OrdStatus.PENDING_NEW else []
+    if command.cum_qty != route.cum_qty:
+        # The executions themselves come, or came, by the session's own recovery: none is invented here.
+        events.append(_questioned(now_ns, order.order_id, command, "executed_quantity_differs"))
+    return events + _ended_by_status(order, route, None, command, now_ns)
+
+
+def _request_settled(
+    order: Order, route: Route, request: RouteRequest, command: cmd.VenueReport, now_ns: int
+) -> Events:
+    """What the venue's word on a request of ours means for it."""
+    if command.ord_status == OrdStatus.REJECTED:
+        return _request_rejected(order, route, request, UNKNOWN_ORDER, "not received by the venue", now_ns)
+    ended = _ended_by_status(order, route, request, command, now_ns)
+    if ended:
+        return ended
+    pending = (OrdStatus.PENDING_REPLACE, OrdStatus.PENDING_CANCEL)
+    if request.response_to == CxlRejResponseTo.REPLACE and command.ord_status not in pending:
+        return _replaced(order, route, request, command, now_ns)
+    return []
+
+
+def _ended_by_status(
+    order: Order, route: Route, request: RouteRequest | None, command: cmd.VenueReport, now_ns: int
+) -> Events:
+    """The route has ended at the venue: end it here, and answer the request that was asked about."""
+    if command.ord_status == OrdStatus.CANCELED:
+        return _canceled(order, route, request, command.text, now_ns)
+    if command.ord_status not in (OrdStatus.EXPIRED, OrdStatus.DONE_FOR_DAY):
+        return []
+    events: Events = []
+    if request is not None:
+        events += _request_rejected(order, route, request, TOO_LATE, "the order has ended", now_ns)
+    if not route.ended:
+        events += _ended(order, route, command.ord_status, command.text, now_ns)
+    return events
+
+
+def venue_trade(state: State, command: cmd.VenueTrade, now_ns: int) -> Events:
+    """Two orders of ours, decided about together: each report concerns an order of its own."""
+    return [event for report in command.reports for event in venue_report(state, report, now_ns)]
+
+
+def venue_cancel_reject(state: State, command: cmd.VenueCancelReject, now_ns: int) -> Events:
+    found = state.routes.get(command.cl_ord_id)
+    if found is None or found[1].venue != command.venue:
+        return [_questioned(now_ns, 0, command, "unknown_order")]
+    order, route = found
+    request = route.request(command.cl_ord_id)
+    if request is None:
+        return []
+    return _request_rejected(order, route, request, command.cxl_rej_reason, command.text, now_ns)
+
+
+def _request_rejected(
+    order: Order, route: Route, request: RouteRequest, cxl_rej_reason: int, text: str, now_ns: int
+) -> Events:
+    events: Events = [
+        ev.RouteRequestRejected(
+            now_ns, order.order_id, route.route_id, request.cl_ord_id, cxl_rej_reason, text
+        )
+    ]
+    others = [r for r in order.routes if r is not route for q in r.requests
+              if q.request_cl_ord_id == request.request_cl_ord_id]  # fmt: skip
+    asked = order.request(request.request_cl_ord_id)
+    if asked is not None and not others:
+        events.append(
+            ev.RequestRejected(
+                now_ns,
+                order.order_id,
+                asked.cl_ord_id,
+                asked.orig_cl_ord_id,
+                asked.response_to,
+                cxl_rej_reason,
+                text,
+            )
+        )
+    return events
+
+
+def venue_refusal(state: State, command: cmd.VenueRefusal, now_ns: int) -> Events:
+    found = state.routes.get(command.cl_ord_id)
+    if found is None or found[1].venue != command.venue:
+        return [_questioned(now_ns, 0, command, "refused_message")]
+    order, route = found
+    if command.msg_type == STATUS_REQUEST:
+        # The venue does not answer questions: what is in doubt stays so, which says nothing of the order.
+        return [_questioned(now_ns, order.order_id, command, "status_request_refused")]
+    request = route.request(command.cl_ord_id)
+    if request is not None:
+        return _request_rejected(order, route, request, OTHER, command.text, now_ns)
+    if command.cl_ord_id == route.cl_ord_id and route.working == OrdStatus.PENDING_NEW:
+        return _rejected(order, route, 99, command.text, now_ns)
+    return [_questioned(now_ns, order.order_id, command, "refused_message")]
+
+
+def _last_alive(order: Order, route: Route) -> bool:
+    """Whether the order ends with this route."""
+    if order_ended(order):
+        return False
+    routes = order.routes
+    return len(routes) == 1 or all(r.ended for r in routes if r is not route)
+
+
+def order_ended(order: Order) -> bool:
+    """Whether the order itself has been ended by an event: a full fill may still be followed by an answer."""
+    return order.working in ENDED
+
+
+def _questioned(now_ns: int, order_id: int, command: Any, reason: str) -> ev.ReportQuestioned:
+    facts = [f"ClOrdID {command.cl_ord_id}"]
+    if isinstance(command, cmd.VenueReport):
+        facts.append(f"ExecType {command.exec_type} OrdStatus {command.ord_status}")
+        if command.last_qty:
+            facts.append(f"{format_scaled(command.last_qty)} at {format_scaled(command.last_px)}")
+    if command.text:
+        facts.append(command.text)
+    exec_id = command.exec_id if isinstance(command, cmd.VenueReport) else ""
+    return ev.ReportQuestioned(now_ns, order_id, command.venue, reason, exec_id, ", ".join(facts))
+
+
+_REPORTS: Final[dict[str, Callable[[State, Order, Route, cmd.VenueReport, int], Events]]] = {
+    ExecType.NEW: _reported_new,
+    ExecType.TRADE: _reported_trade,
+    ExecType.CANCELED: _reported_canceled,
+    ExecType.REPLACED: _reported_replaced,
+    ExecType.REJECTED: _reported_rejected,
+    ExecType.EXPIRED: _reported_ended,
+    ExecType.DONE_FOR_DAY: _reported_ended,
+    ExecType.PENDING_NEW: _reported_pending,
+    ExecType.PENDING_CANCEL: _reported_pending,
+    ExecType.PENDING_REPLACE: _reported_pending,
+    ExecType.ORDER_STATUS: _reported_status,
+    ExecType.TRADE_CANCEL: _reported_bust,
+    ExecType.TRADE_CORRECT: _reported_correction,
+    ExecType.RESTATED: _reported_restated,
+    ExecType.STOPPED: _reported_stopped,
+    ExecType.SUSPENDED: _reported_suspended,
+    ExecType.TRIGGERED: _reported_triggered,
+    ExecType.CALCULATED: _reported_calculated,
+}
