@@ -1,8 +1,8 @@
 """Make the README's pictures from the running system: `python tools/make_pictures.py`.
 
 Runs the demonstration into a temporary directory and keeps what a terminal would have shown, as SVG: the end
-of the demonstration (docs/demo.svg), and the story of one of its orders, one that was replaced and filled
-(docs/order.svg).
+of the demonstration (docs/demo.svg), the story of one of its orders, one that was replaced and filled
+(docs/order.svg), and the standard's own scenarios played against an engine (docs/conformance.svg).
 """
 
 import tempfile
@@ -41,6 +41,12 @@ def main() -> None:
         cli.order(str(order.order_id), config=config, journal=None, as_json=False)
         text = cli.out.export_svg(title=f"oms order {order.order_id}").replace(name, "var")
         (DOCS / "order.svg").write_text(text)
+
+    cli.out = Console(record=True, width=110, highlight=False)
+    cli.conformance(
+        config=Path("config/conformance.toml"), family=["fix44"], start=True, timeout=2.0, grace=0.005
+    )
+    (DOCS / "conformance.svg").write_text(cli.out.export_svg(title="oms conformance --start"))
 
 
 if __name__ == "__main__":
