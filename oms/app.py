@@ -118,6 +118,7 @@ class Engine:
         self._snapshot_seq = timed.from_snapshot
         self._day_ends_at_s = _seconds_of_day(self.config.engine.end_of_day)
         self._prepared_seq = 0
+        self._is_process = self.config.engine.durability == "process"
         self._spins = self.config.engine.spin_ms > 0
         self._turns = 0
         self._seen = 0
@@ -145,6 +146,7 @@ class Engine:
         # An accept that finds nobody costs as much as reading an order: only where somebody knocks or waits.
         if self.door is not None and self.door.wants(ready):
             busy = self.door.turn()
+        self.application.first = self._is_process
         self.sessions.poll()
         if self.application.failure is not None:
             raise self.application.failure

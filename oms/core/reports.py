@@ -433,6 +433,9 @@ def _ended_by_status(
         return _canceled(order, route, request, command.text, now_ns)
     if command.ord_status not in (OrdStatus.EXPIRED, OrdStatus.DONE_FOR_DAY):
         return []
+    if command.ord_status == OrdStatus.DONE_FOR_DAY and order.good_till:
+        # Not its end: what was asked of it may still be answered.
+        return [] if order.done_for_day else _ended(order, route, command.ord_status, command.text, now_ns)
     events: Events = []
     if request is not None:
         events += _request_rejected(order, route, request, TOO_LATE, "the order has ended", now_ns)

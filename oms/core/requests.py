@@ -385,8 +385,6 @@ def cancel_all(state: State, command: cmd.CancelAll, now_ns: int) -> Events:
     events: Events = []
     affected = 0
     for order in _of_session(state, command.session_id, command.symbol, command.side):
-        if order.ended:
-            continue
         routed = _cancels(state, order, now_ns)
         affected += bool(routed)
         events += routed
@@ -396,7 +394,8 @@ def cancel_all(state: State, command: cmd.CancelAll, now_ns: int) -> Events:
 def _of_session(state: State, session_id: str, symbol: str, side: str) -> Iterator[Order]:
     """A session's open orders, of the symbol and side if they are given."""
     for order in state.open_orders():
-        if order.session_id == session_id and symbol in ("", order.symbol) and side in ("", order.side):
+        mine = order.session_id == session_id and not order.ended
+        if mine and symbol in ("", order.symbol) and side in ("", order.side):
             yield order
 
 

@@ -56,6 +56,9 @@ class Application(quickfix.Application):
         self.sending_ns = 0  # SendingTime of the message being sent by us; 0 while QuickFIX sends by itself
         self.refilling = False  # while the store is filled from the journal nothing is journaled again
         self.flush: Callable[[], int] = int  # sends what was decided; the engine puts its own here
+        self.first = (
+            False  # whether the next message is the first of its turn, and no sync has to be waited for
+        )
         self._machine = machine  # durability: an administrative message, too, is synced before it leaves
         # ResendRequests that came while something before them was missing: see Sessions.tick.
         self.early_resend_requests: dict[str, int] = {}
@@ -75,8 +78,10 @@ class Application(quickfix.Application):
             start = text.index("\x0149=") + 4
             # Checked by the session layer, and the name of the session: see `names`.
             self.kernel.on_message(text[start : text.index(SOH, start)], number, text)
-            if not self._machine:
-                # What it led to leaves before QuickFIX has done with it. A sync is worth waiting for others.
+            if self.first:
+                # What it led to leaves before QuickFIX has done with it. Where more come at once, they are
+                # cheaper together, at the end of the turn.
+                self.first = False
                 self.flush()
         except quickfix.IncorrectTagValue:
             raise

@@ -408,3 +408,18 @@ def test_a_replace_that_says_nothing_of_the_date_leaves_it() -> None:
     desk.replace("B", "A", "120")
     desk.replaced("B")
     assert desk.order().versions[-1].terms == Terms(expire_date="20261123")
+
+
+def test_a_status_answer_that_a_good_till_order_is_done_for_the_day_refuses_no_request(gtc: Desk) -> None:
+    """Pending replace comes before done for day: what is not pending under its own id is accepted."""
+    gtc.replace("B", "A", "120")
+    assert gtc.stands("A", OrdStatus.DONE_FOR_DAY) == ["RouteExpired True", "OrderDoneForDay"]
+    assert gtc.stands("B", OrdStatus.DONE_FOR_DAY) == ["RouteReplaced e-1-1-2", "OrderReplaced B"]
+    assert gtc.order().order_qty == scaled("120")
+
+
+def test_a_mass_status_is_about_what_is_open(live: Desk) -> None:
+    live.cancel("C", "A")
+    live.fill("A", "x1", "100")
+    assert [line.split()[0] for line in live.ask_all()] == ["MassStatusRequested"]
+    assert live.state.orders[1].requests, "the cancel is unanswered, yet the order is not open"
