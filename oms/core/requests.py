@@ -259,35 +259,34 @@ def _replace(
         order,
         command.terms,
     )
-    if order.held_for:
-        return _replace_held(state, order, command, ask, denial, now_ns)
-    # A filled order may still grow: its last route is asked, as the one that can.
-    route = order.routes[-1]
-    for candidate in order.routes:
-        if not candidate.ended:
-            route = candidate
-            break
+    route = None if order.held_for else _route_to_change(order)
     if denial is None:
-        refused = check(state, ask) or venue_down(state, route.venue)
-        if refused is None and not route.ord_type:
-            refused = venue_lacks(state, route.venue, ask)
+        refused = check(state, ask)
+        if refused is None and route is not None:
+            refused = venue_down(state, route.venue)
+            if refused is None and not route.ord_type:
+                refused = venue_lacks(state, route.venue, ask)
         # A control's OrdRejReason(103) is no CxlRejReason(102).
         denial = Denial(refused.reason, OTHER, refused.text) if refused is not None else None
     if denial is not None:
         return [_request_denied(command, order, CxlRejResponseTo.REPLACE, denial, now_ns)]
+    requested = ev.ReplaceRequested(
+        now_ns,
+        order.order_id,
+        command.session_id,
+        command.cl_ord_id,
+        command.orig_cl_ord_id,
+        command.order_qty,
+        command.price,
+        ask.hold_px,
+        command.terms,
+    )
+    if route is None:
+        # Only we have it: nobody else has to be asked.
+        return [requested, ev.OrderReplaced(now_ns, order.order_id, command.cl_ord_id)]
     elsewhere = order.cum_qty - route.cum_qty
     return [
-        ev.ReplaceRequested(
-            now_ns,
-            order.order_id,
-            command.session_id,
-            command.cl_ord_id,
-            command.orig_cl_ord_id,
-            command.order_qty,
-            command.price,
-            ask.hold_px,
-            command.terms,
-        ),
+        requested,
         ev.ReplaceRouted(
             now_ns,
             order.order_id,
@@ -301,6 +300,14 @@ def _replace(
     ]
 
 
+def _route_to_change(order: Order) -> Route:
+    """The first that is open. A filled order may still grow: its last route is asked, as the one that can."""
+    for route in order.routes:
+        if not route.ended:
+            return route
+    return order.routes[-1]
+
+
 def _still_until(order: Order, command: cmd.ReplaceOrder) -> cmd.ReplaceOrder:
     """A replace that says nothing of the date leaves it: an order good till a date always has one."""
     before = order.versions[-1].terms
@@ -311,31 +318,6 @@ def _still_until(order: Order, command: cmd.ReplaceOrder) -> cmd.ReplaceOrder:
         return command
     terms = msgspec.structs.replace(terms, expire_date=before.expire_date, expire_time=before.expire_time)
     return msgspec.structs.replace(command, terms=terms)
-
-
-def _replace_held(
-    state: State, order: Order, command: cmd.ReplaceOrder, ask: Ask, denial: Denial | None, now_ns: int
-) -> Events:
-    """Change what only we have: nobody else has to be asked."""
-    if denial is None:
-        refused = check(state, ask)
-        denial = Denial(refused.reason, OTHER, refused.text) if refused is not None else None
-    if denial is not None:
-        return [_request_denied(command, order, CxlRejResponseTo.REPLACE, denial, now_ns)]
-    return [
-        ev.ReplaceRequested(
-            now_ns,
-            order.order_id,
-            command.session_id,
-            command.cl_ord_id,
-            command.orig_cl_ord_id,
-            command.order_qty,
-            command.price,
-            ask.hold_px,
-            command.terms,
-        ),
-        ev.OrderReplaced(now_ns, order.order_id, command.cl_ord_id),
-    ]
 
 
 def request_status(state: State, command: cmd.RequestStatus, now_ns: int) -> Events:

@@ -1,8 +1,8 @@
-"""Every order state change matrix, played against the real kernel. What it cannot do yet stands in NOT_YET."""
+"""Every order state change matrix, played against the real kernel."""
 
 import pytest
 
-from oms.conformance.play import FIX42, FIX44, Mismatch, Player, Unsupported
+from oms.conformance.play import FIX42, FIX44, Player
 from oms.conformance.transcript import Run, load, runs
 from tests.conformance.in_process import InProcess
 
@@ -12,30 +12,13 @@ DIALECTS = {"fix44": FIX44, "more": FIX44, "fix42": FIX42}
 TRANSCRIPTS = {family: load(family) for family in DIALECTS}
 RUNS = [(family, run) for family, found in TRANSCRIPTS.items() for t in found for run in runs(t)]
 
-NOT_YET: dict[str, str] = {}
-"""Run -> what the engine lacks for it. A run that passes has to leave this table."""
 
-
-def _cases() -> list[object]:
-    found = []
-    for family, run in RUNS:
-        marks: list[pytest.MarkDecorator] = []
-        if run.name in NOT_YET:
-            marks.append(
-                pytest.mark.xfail(strict=True, raises=(Mismatch, Unsupported), reason=NOT_YET[run.name])
-            )
-        found.append(pytest.param(run, DIALECTS[family], id=run.name, marks=marks))
-    return found
-
-
-@pytest.mark.parametrize(("run", "dialect"), _cases())
+@pytest.mark.parametrize(
+    ("run", "dialect"), [pytest.param(run, DIALECTS[family], id=run.name) for family, run in RUNS]
+)
 def test_the_engine_does_what_the_transcript_says(run: Run, dialect: str) -> None:
     transport = InProcess(dialect)
     Player(run, transport, transport.setting()).play()
-
-
-def test_what_is_not_done_yet_names_runs_that_exist() -> None:
-    assert NOT_YET.keys() - {run.name for _, run in RUNS} == set()
 
 
 # -- that the matrices are all there -------------------------------------------------------------------------

@@ -24,7 +24,6 @@ from oms.conformance.kit import FAILED, PASSED, SKIPPED, Kit, Result, cases
 from oms.conformance.ours import target_of
 from oms.conformance.settings import Target
 from oms.conformance.sockets import Absent, Ask, Sockets
-from tests.conformance.test_matrices import NOT_YET
 from tests.support.engine_process import ROOT, EngineProcess, free_port
 
 TIMEOUT_S = 0.5
@@ -76,9 +75,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
 def test_what_passes_in_process_passes_over_sockets(place: Place) -> None:
     results = {result.run: result for result in place.play()}
     expected = [
-        case.run.name
-        for case in cases()
-        if case.run.name not in NOT_YET and not isinstance(kit.sessions_for(place.target, case), str)
+        case.run.name for case in cases() if not isinstance(kit.sessions_for(place.target, case), str)
     ]
     wrong = [results[name] for name in expected if results[name].outcome != PASSED]
     assert wrong == [], "\n\n".join(f"{r.run}: {r.why}\n{r.detail}" for r in wrong)
