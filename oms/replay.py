@@ -27,8 +27,9 @@ from msgspec import Struct
 
 from oms.core import commands as cmd
 from oms.core import events as ev
+from oms.core.fold import HANDLERS
 from oms.core.price_book import PriceBook, Resting
-from oms.core.state import _APPLY, State
+from oms.core.state import State
 from oms.fix.decode import Malformed
 from oms.fix.dialect import Writer
 from oms.kernel import NO_WRITERS, Ledger, Pending, decide_or_question, read_message, written
@@ -185,7 +186,7 @@ class _Replay:
 
     def _fold(self, first_seq: int, bodies: list[bytes]) -> None:
         """What is decided and sent: the state as it stood in between is of no interest."""
-        state, handlers = self.state, _APPLY
+        state, handlers = self.state, HANDLERS
         ledger, sessions = self.ledger, self.ledger.sessions
         cause_seq = self.cause_seq
         sent: list[bytes] = []

@@ -1,0 +1,504 @@
+"""What each event does to the state: one function per event, all of `State.apply`.
+
+A handler is told what has happened. It decides nothing, refuses nothing and asks nobody: it writes the fact
+into the orders, the indexes and the risk counters, so that a replay of the same events makes the same state.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Final
+
+from oms.core import events as ev
+from oms.core.order import Execution, Order, Queued, Request, Route, RouteRequest, Version
+from oms.core.price_book import Resting
+from oms.core.risk import AccountRisk, fill, money, rehold
+from oms.core.types import PRICED, SCALE, CxlRejResponseTo, OrdStatus, Px, Qty
+
+if TYPE_CHECKING:
+    from oms.core.state import State
+
+
+def _engine_started(state: State, event: ev.EngineStarted) -> None:
+    state.epoch = event.epoch
+    state.sessions_up.clear()
+
+
+def _instrument_defined(state: State, event: ev.InstrumentDefined) -> None:
+    state.instruments[event.symbol] = event
+
+
+def _account_defined(state: State, event: ev.AccountDefined) -> None:
+    state.accounts[event.account] = event
+    state.buying_power[event.account] = {currency: most * SCALE for currency, most in event.buying_power}
+    state.risk.setdefault(event.account, AccountRisk())
+
+
+def _firm_defined(state: State, event: ev.FirmDefined) -> None:
+    state.firm = event
+    state.order_notional = {currency: most * SCALE for currency, most in event.max_order_notional}
+    state.venue_of = dict(event.market_venues)
+
+
+def _allocation_group_defined(state: State, event: ev.AllocationGroupDefined) -> None:
+    state.groups[event.account] = event
+
+
+def _session_logged_on(state: State, event: ev.SessionLoggedOn) -> None:
+    state.sessions_up.add(event.session_id)
+
+
+def _session_logged_out(state: State, event: ev.SessionLoggedOut) -> None:
+    state.sessions_up.discard(event.session_id)
+
+
+def _reference_price_changed(state: State, event: ev.ReferencePriceChanged) -> None:
+    state.reference_px[event.symbol] = event.px
+
+
+def _trading_halted(state: State, event: ev.TradingHalted) -> None:
+    state.halts[event.scope, event.value] = (event.who, event.why)
+
+
+def _trading_resumed(state: State, event: ev.TradingResumed) -> None:
+    state.halts.pop((event.scope, event.value), None)
+
+
+def _order_received(state: State, event: ev.OrderReceived) -> None:
+    order_id, symbol, price, side = event.order_id, event.symbol, event.price, event.side
+    place = state.next_place
+    state.next_place = place + 1
+    order = Order(
+        order_id,
+        event.session_id,
+        event.account,
+        symbol,
+        side,
+        event.ord_type,
+        event.time_in_force,
+        event.at_ns,
+        place,
+        [Version(event.cl_ord_id, event.order_qty, price, event.hold_px, event.at_ns, event.terms)],
+    )
+    state.orders[order_id] = state.live[order_id] = order
+    if event.cl_ord_id:
+        state.cl_ord_ids[event.session_id, event.cl_ord_id] = order_id
+    state.next_order_id = order_id + 1
+    instrument = state.instruments[symbol]
+    rehold(state.risk[event.account], order, instrument.currency, instrument.price_unit)
+    if price:
+        state.book(symbol).add(Resting(order_id, side, price, event.order_qty))
+    state.count("orders")
+
+
+def _order_denied(state: State, event: ev.OrderDenied) -> None:
+    state.orders[event.order_id] = Order(
+        order_id=event.order_id,
+        session_id=event.session_id,
+        account=event.account,
+        symbol=event.symbol,
+        side=event.side,
+        ord_type=event.ord_type,
+        time_in_force=event.time_in_force,
+        received_ns=event.at_ns,
+        place=0,
+        versions=[Version(event.cl_ord_id, event.order_qty, event.price, Px(0), event.at_ns)],
+        working=OrdStatus.REJECTED,
+        reason=event.reason,
+    )
+    if event.cl_ord_id:
+        # A duplicate must not take over the id of the order that used it first.
+        state.cl_ord_ids.setdefault((event.session_id, event.cl_ord_id), event.order_id)
+    state.next_order_id = event.order_id + 1
+    state.count("denied")
+
+
+def _order_accepted(state: State, event: ev.OrderAccepted) -> None:
+    order = state.orders[event.order_id]
+    if order.working == OrdStatus.PENDING_NEW:
+        order.working = OrdStatus.NEW
+
+
+def _order_rejected(state: State, event: ev.OrderRejected) -> None:
+    state.end(state.orders[event.order_id], OrdStatus.REJECTED, event.text)
+    state.count("rejected")
+
+
+def _order_filled(state: State, event: ev.OrderFilled) -> None:
+    order = state.orders[event.order_id]
+    qty, px = event.last_qty, event.last_px
+    route = order.routes[event.route_id - 1]
+    route.executions[event.exec_id] = Execution(len(route.executions) + 1, qty, px, state.day)
+    _executed(state, order, route, qty, px, px * qty, state.day)
+    book = state.books.get(order.symbol)
+    if book is not None and order.order_id in book:
+        book.reduce(order.order_id, qty)
+    state.count("fills")
+
+
+def _executed(state: State, order: Order, route: Route, qty: int, px: int, notional: int, day: int) -> None:
+    """Count an execution of that day, or take it back where `qty` and `notional` are negative."""
+    route.cum_qty += qty
+    route.cum_notional += notional
+    order.cum_qty += qty
+    order.cum_notional += notional
+    if order.day != state.day:
+        order.day = state.day
+        order.day_cum_qty = order.day_cum_notional = 0
+    if day == state.day:
+        order.day_cum_qty += qty
+        order.day_cum_notional += notional
+    instrument = state.instruments[order.symbol]
+    risk = state.risk[order.account]
+    unit = instrument.price_unit
+    if unit == SCALE:
+        worth = notional
+    else:
+        # Rounded as it was counted, also where it is taken back.
+        worth = money(px, qty, unit) if qty > 0 else -money(px, -qty, unit)
+    fill(risk, order, instrument.currency, qty, worth)
+    rehold(risk, order, instrument.currency, unit)
+
+
+def _execution_busted(state: State, event: ev.ExecutionBusted) -> None:
+    order = state.orders[event.order_id]
+    route = order.route(event.route_id)
+    busted = route.executions[event.exec_ref_id]
+    busted.stands = False
+    leaves = order.leaves_qty
+    route.executions[event.exec_id] = Execution(len(route.executions) + 1, 0, 0, state.day, stands=False)
+    _executed(state, order, route, -busted.qty, busted.px, -busted.px * busted.qty, busted.day)
+    state.rest(order, order.price, leaves)
+    state.count("busts")
+
+
+def _execution_corrected(state: State, event: ev.ExecutionCorrected) -> None:
+    order = state.orders[event.order_id]
+    route = order.route(event.route_id)
+    before = route.executions[event.exec_ref_id]
+    before.stands = False
+    before.successor = event.exec_id
+    leaves = order.leaves_qty
+    qty, px = event.last_qty, event.last_px
+    # Of the day of what it corrects.
+    route.executions[event.exec_id] = Execution(len(route.executions) + 1, qty, px, before.day)
+    _executed(state, order, route, -before.qty, before.px, -before.px * before.qty, before.day)
+    _executed(state, order, route, qty, px, px * qty, before.day)
+    state.rest(order, order.price, leaves)
+    state.count("corrections")
+
+
+def _cancel_requested(state: State, event: ev.CancelRequested) -> None:
+    order = state.orders[event.order_id]
+    order.requests.append(
+        Request(CxlRejResponseTo.CANCEL, event.cl_ord_id, event.orig_cl_ord_id, Qty(0), Px(0), Px(0))
+    )
+    if event.cl_ord_id:
+        state.cl_ord_ids[event.session_id, event.cl_ord_id] = event.order_id
+    if order.queued:
+        state.look_at_queue(order)
+
+
+def _replace_requested(state: State, event: ev.ReplaceRequested) -> None:
+    order = state.orders[event.order_id]
+    order.requests.append(
+        Request(
+            CxlRejResponseTo.REPLACE,
+            event.cl_ord_id,
+            event.orig_cl_ord_id,
+            event.order_qty,
+            event.price,
+            event.hold_px,
+            event.terms,
+        )
+    )
+    state.cl_ord_ids[event.session_id, event.cl_ord_id] = event.order_id
+    state.rehold(order)
+    if order.queued:
+        _leave_queue(state, order, event.cl_ord_id)
+
+
+def _request_denied(state: State, event: ev.RequestDenied) -> None:
+    if event.cl_ord_id:
+        state.cl_ord_ids.setdefault((event.session_id, event.cl_ord_id), event.order_id)
+    state.count("requests_denied")
+    order = state.orders.get(event.order_id)
+    # A repetition that is refused is not the one that waits under the same id.
+    if order is not None and order.queued and event.reason != "duplicate_cl_ord_id":
+        _leave_queue(state, order, event.cl_ord_id)
+
+
+def _request_queued(state: State, event: ev.RequestQueued) -> None:
+    order = state.orders[event.order_id]
+    order.queued.append(
+        Queued(event.session_id, event.cl_ord_id, event.ord_type, event.order_qty, event.price, event.terms)
+    )
+    state.cl_ord_ids[event.session_id, event.cl_ord_id] = event.order_id
+
+
+def _leave_queue(state: State, order: Order, cl_ord_id: str) -> None:
+    order.queued = [q for q in order.queued if q.cl_ord_id != cl_ord_id]
+    state.look_at_queue(order)
+
+
+def _request_rejected(state: State, event: ev.RequestRejected) -> None:
+    order = state.orders[event.order_id]
+    order.requests = [r for r in order.requests if r.cl_ord_id != event.cl_ord_id]
+    state.rehold(order)
+    if order.queued:
+        state.look_at_queue(order)
+    state.count("requests_rejected")
+
+
+def _order_canceled(state: State, event: ev.OrderCanceled) -> None:
+    order = state.orders[event.order_id]
+    order.requests = [r for r in order.requests if r.cl_ord_id != event.cl_ord_id]
+    if order.working != OrdStatus.CANCELED:
+        # Otherwise a second request is answered by the same end.
+        state.count("canceled")
+        order.canceled_by = event.cl_ord_id
+    state.end(order, OrdStatus.CANCELED, event.text)
+
+
+def _order_replaced(state: State, event: ev.OrderReplaced) -> None:
+    order = state.orders[event.order_id]
+    request = order.request(event.cl_ord_id)
+    if request is None:
+        return
+    order.requests.remove(request)
+    before = order.versions[-1]
+    open_before = max(before.order_qty - order.cum_qty, 0)
+    # Below what has executed means: stop there. *Source:* FIX order state matrix C.3.
+    order_qty = Qty(max(request.order_qty, order.cum_qty))
+    order.versions.append(
+        Version(request.cl_ord_id, order_qty, request.price, request.hold_px, event.at_ns, request.terms)
+    )
+    state.rehold(order)
+    state.rest(order, before.price, open_before)
+    if order.held_for:
+        state.hold_back(order)
+    if order.queued:
+        state.look_at_queue(order)
+    state.count("replaced")
+
+
+def _order_expired(state: State, event: ev.OrderExpired) -> None:
+    state.end(state.orders[event.order_id], OrdStatus.EXPIRED, event.text)
+    state.count("expired")
+
+
+def _order_done_for_day(state: State, event: ev.OrderDoneForDay) -> None:
+    order = state.orders[event.order_id]
+    if order.good_till:
+        order.done_for_day = True
+    else:
+        state.end(order, OrdStatus.DONE_FOR_DAY, event.text)
+
+
+def _day_ended(state: State, event: ev.DayEnded) -> None:
+    state.day += 1
+    state.day_ended_ns = event.at_ns
+    # Those that were filled after they were done for the day as well.
+    for order in state.orders.values():
+        order.done_for_day = False
+
+
+def _told(route: Route, exec_id: str) -> None:
+    """A copy of what a venue reported unasked changes nothing."""
+    if exec_id:
+        route.told.append(exec_id)
+
+
+def _order_restated(state: State, event: ev.OrderRestated) -> None:
+    order = state.orders[event.order_id]
+    route = order.route(event.route_id)
+    route.order_qty = event.route_qty
+    route.price = event.price
+    _told(route, event.exec_id)
+    order.done_for_day = order.suspended = False
+    before = order.versions[-1]
+    if (event.order_qty, event.price) == (before.order_qty, before.price):
+        return
+    leaves = order.leaves_qty
+    hold_px = event.price if order.ord_type in PRICED else before.hold_px
+    order.versions.append(
+        Version(before.cl_ord_id, event.order_qty, event.price, hold_px, event.at_ns, before.terms)
+    )
+    state.rehold(order)
+    state.rest(order, before.price, leaves)
+
+
+def _order_stopped(state: State, event: ev.OrderStopped) -> None:
+    order = state.orders[event.order_id]
+    order.stopped = True
+    _told(order.route(event.route_id), event.exec_id)
+
+
+def _order_suspended(state: State, event: ev.OrderSuspended) -> None:
+    order = state.orders[event.order_id]
+    order.suspended = True
+    _told(order.route(event.route_id), event.exec_id)
+
+
+def _order_triggered(state: State, event: ev.OrderTriggered) -> None:
+    order = state.orders[event.order_id]
+    order.suspended = False
+    if order.held_for:
+        state.let_go(order)
+    elif event.route_id:
+        _told(order.route(event.route_id), event.exec_id)
+
+
+def _order_held(state: State, event: ev.OrderHeld) -> None:
+    order = state.orders[event.order_id]
+    order.working = OrdStatus.NEW
+    order.held_for = event.venue
+    state.hold_back(order)
+
+
+def _order_calculated(state: State, event: ev.OrderCalculated) -> None:
+    order = state.orders[event.order_id]
+    order.route(event.route_id).working = OrdStatus.CALCULATED
+    state.end(order, OrdStatus.CALCULATED, event.text)
+
+
+def _profile_defined(state: State, event: ev.ProfileDefined) -> None:
+    state.profiles[event.session_id] = event
+
+
+def _mass_cancel_requested(state: State, event: ev.MassCancelRequested) -> None:
+    state.cl_ord_ids.setdefault((event.session_id, event.cl_ord_id), 0)
+
+
+def _venue_defined(state: State, event: ev.VenueDefined) -> None:
+    state.venues[event.venue] = event
+
+
+def _order_routed(state: State, event: ev.OrderRouted) -> None:
+    order = state.orders[event.order_id]
+    route = Route(event.route_id, event.venue, event.cl_ord_id, event.order_qty, event.price, event.ord_type)
+    order.routes.append(route)
+    state.routes[event.cl_ord_id] = (order, route)
+
+
+def _route_accepted(state: State, event: ev.RouteAccepted) -> None:
+    route = state.orders[event.order_id].route(event.route_id)
+    if route.working == OrdStatus.PENDING_NEW:
+        route.working = OrdStatus.NEW
+    route.venue_order_id = event.venue_order_id
+
+
+def _route_rejected(state: State, event: ev.RouteRejected) -> None:
+    state.orders[event.order_id].route(event.route_id).working = OrdStatus.REJECTED
+
+
+def _cancel_routed(state: State, event: ev.CancelRouted) -> None:
+    order = state.orders[event.order_id]
+    route = order.route(event.route_id)
+    route.sent_ids += 1
+    route.requests.append(
+        RouteRequest(CxlRejResponseTo.CANCEL, event.cl_ord_id, event.request_cl_ord_id, Qty(0), Px(0))
+    )
+    state.routes[event.cl_ord_id] = (order, route)
+    state.live[order.order_id] = order
+
+
+def _replace_routed(state: State, event: ev.ReplaceRouted) -> None:
+    order = state.orders[event.order_id]
+    route = order.route(event.route_id)
+    route.sent_ids += 1
+    route.requests.append(
+        RouteRequest(
+            CxlRejResponseTo.REPLACE, event.cl_ord_id, event.request_cl_ord_id, event.order_qty, event.price
+        )
+    )
+    state.routes[event.cl_ord_id] = (order, route)
+    state.live[order.order_id] = order
+
+
+def _route_canceled(state: State, event: ev.RouteCanceled) -> None:
+    route = state.orders[event.order_id].route(event.route_id)
+    route.requests = [r for r in route.requests if r.cl_ord_id != event.cl_ord_id]
+    route.working = OrdStatus.CANCELED
+
+
+def _route_replaced(state: State, event: ev.RouteReplaced) -> None:
+    route = state.orders[event.order_id].route(event.route_id)
+    request = route.request(event.cl_ord_id)
+    if request is None:
+        return
+    route.requests.remove(request)
+    route.past_ids.append(route.cl_ord_id)
+    route.cl_ord_id = request.cl_ord_id
+    route.order_qty = Qty(max(request.order_qty, route.cum_qty))
+    route.price = request.price
+    if event.venue_order_id:
+        route.venue_order_id = event.venue_order_id
+
+
+def _route_request_rejected(state: State, event: ev.RouteRequestRejected) -> None:
+    route = state.orders[event.order_id].route(event.route_id)
+    route.requests = [r for r in route.requests if r.cl_ord_id != event.cl_ord_id]
+
+
+def _route_expired(state: State, event: ev.RouteExpired) -> None:
+    order = state.orders[event.order_id]
+    _told(order.route(event.route_id), event.exec_id)
+    if event.done_for_day and order.good_till:
+        return
+    order.route(event.route_id).working = OrdStatus.DONE_FOR_DAY if event.done_for_day else OrdStatus.EXPIRED
+
+
+def _report_questioned(state: State, event: ev.ReportQuestioned) -> None:
+    state.count("questioned")
+
+
+HANDLERS: Final[dict[type, Callable[[State, Any], None]]] = {
+    ev.EngineStarted: _engine_started,
+    ev.InstrumentDefined: _instrument_defined,
+    ev.AccountDefined: _account_defined,
+    ev.FirmDefined: _firm_defined,
+    ev.AllocationGroupDefined: _allocation_group_defined,
+    ev.SessionLoggedOn: _session_logged_on,
+    ev.SessionLoggedOut: _session_logged_out,
+    ev.ReferencePriceChanged: _reference_price_changed,
+    ev.TradingHalted: _trading_halted,
+    ev.TradingResumed: _trading_resumed,
+    ev.OrderReceived: _order_received,
+    ev.OrderDenied: _order_denied,
+    ev.OrderAccepted: _order_accepted,
+    ev.OrderRejected: _order_rejected,
+    ev.OrderFilled: _order_filled,
+    ev.CancelRequested: _cancel_requested,
+    ev.ReplaceRequested: _replace_requested,
+    ev.RequestDenied: _request_denied,
+    ev.RequestRejected: _request_rejected,
+    ev.OrderCanceled: _order_canceled,
+    ev.OrderReplaced: _order_replaced,
+    ev.OrderExpired: _order_expired,
+    ev.OrderDoneForDay: _order_done_for_day,
+    ev.OrderRouted: _order_routed,
+    ev.RouteAccepted: _route_accepted,
+    ev.RouteRejected: _route_rejected,
+    ev.CancelRouted: _cancel_routed,
+    ev.ReplaceRouted: _replace_routed,
+    ev.RouteCanceled: _route_canceled,
+    ev.RouteReplaced: _route_replaced,
+    ev.RouteRequestRejected: _route_request_rejected,
+    ev.RouteExpired: _route_expired,
+    ev.ReportQuestioned: _report_questioned,
+    ev.ExecutionBusted: _execution_busted,
+    ev.ExecutionCorrected: _execution_corrected,
+    ev.OrderRestated: _order_restated,
+    ev.OrderStopped: _order_stopped,
+    ev.OrderSuspended: _order_suspended,
+    ev.OrderTriggered: _order_triggered,
+    ev.OrderHeld: _order_held,
+    ev.OrderCalculated: _order_calculated,
+    ev.RequestQueued: _request_queued,
+    ev.DayEnded: _day_ended,
+    ev.ProfileDefined: _profile_defined,
+    ev.VenueDefined: _venue_defined,
+    ev.MassCancelRequested: _mass_cancel_requested,
+}
+"""Event -> what it does to a state. Events that are not here change nothing."""
