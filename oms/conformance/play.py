@@ -235,6 +235,7 @@ class Player:
         self._execs: dict[str, str] = {}  # symbol -> ExecID that the client was told
         self._venue: dict[str, _Sent] = {}
         self._had: list[str] = []  # all that the venue was sent
+        self._unanswered: set[str] = set()  # the client's messages that nothing has shown to have arrived
         self._count = 0
 
     def play(self) -> None:
@@ -243,12 +244,19 @@ class Player:
             if line.kind == DIRECTIVE:
                 self._direct(line)
             elif line.kind == CLIENT_SENDS:
+                self._unanswered.add(symbol(line.get("11")))
                 self.transport.send_client(_text(self._client_message(line)))
             elif line.kind == VENUE_SENDS:
+                if self._unanswered:
+                    # Two connections: what the client has sent might be overtaken.
+                    self._settle()
+                    self._unanswered.clear()
                 self.transport.send_venue(_text(self._venue_message(line)))
             elif line.kind == CLIENT_RECEIVES:
+                self._unanswered.discard(symbol(line.get("11")))
                 self._check(line, self.transport.receive_client())
             else:
+                self._unanswered.discard(symbol(line.get("11")))
                 got = self._receive_venue()
                 self._check(line, got)
                 assert got is not None
