@@ -147,14 +147,6 @@ class _NoBooks(dict[str, PriceBook]):
         return self._no_book
 
 
-def _make_books(state: State) -> None:
-    state.books = {}
-    resting = [order for order in state.orders.values() if not order.ended and order.price]
-    for order in sorted(resting, key=lambda order: order.place):
-        book = state.books.setdefault(order.symbol, PriceBook())
-        book.add(Resting(order.order_id, order.side, order.price, order.leaves_qty))
-
-
 # -- the fold ------------------------------------------------------------------------------------------------
 
 
@@ -227,7 +219,7 @@ class _Replay:
         self, venues: frozenset[str], local: frozenset[str], next_seq: int
     ) -> tuple[list[Pending], list[ev.Event]]:
         """Apply what is left, writing what was not sent; complete the last decision."""
-        _make_books(self.state)
+        self.state.make_books()
         records = self._left()
         outbox: list[Pending] = []
         last_input = max(

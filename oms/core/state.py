@@ -208,10 +208,15 @@ class State:
                         order,
                         route,
                     )
-        resting = [o for o in state.orders.values() if not o.ended and o.price]
-        for order in sorted(resting, key=lambda o: o.place):
-            state.book(order.symbol).add(Resting(order.order_id, order.side, order.price, order.leaves_qty))
+        state.make_books()
         return state
+
+    def make_books(self) -> None:
+        """The books anew, from what is open of every order, by its place in the queue."""
+        self.books = {}
+        resting = [order for order in self.orders.values() if not order.ended and order.price]
+        for order in sorted(resting, key=lambda order: order.place):
+            self.book(order.symbol).add(Resting(order.order_id, order.side, order.price, order.leaves_qty))
 
     # -- helpers ---------------------------------------------------------------------------------------------
 
