@@ -180,6 +180,13 @@ class LogOut(Command, frozen=True, gc=False):
     session_id: str
 
 
+class AskStatus(Command, frozen=True, gc=False):
+    """What a venue asked for again was not sent again: ask about it instead, if it is still unanswered."""
+
+    venue: str
+    cl_ord_id: str  # ours
+
+
 class Halt(Command, frozen=True, gc=False):
     """A person stops new orders. `scope` is all, account, symbol, session or venue."""
 
@@ -215,6 +222,7 @@ AnyCommand = (
     | PublishPrice
     | LogOn
     | LogOut
+    | AskStatus
     | Halt
     | Resume
 )

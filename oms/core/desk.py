@@ -33,6 +33,17 @@ def log_out(state: State, command: cmd.LogOut, now_ns: int) -> Events:
     return [ev.SessionLoggedOut(now_ns, command.session_id)]
 
 
+def ask_status(state: State, command: cmd.AskStatus, now_ns: int) -> Events:
+    found = state.routes.get(command.cl_ord_id)
+    if found is None or found[1].venue != command.venue:
+        return []
+    order, route = found
+    unanswered = route.working == OrdStatus.PENDING_NEW and route.cl_ord_id == command.cl_ord_id
+    if not unanswered and route.request(command.cl_ord_id) is None:
+        return []
+    return [ev.StatusAsked(now_ns, order.order_id, route.route_id, command.cl_ord_id)]
+
+
 def publish_price(state: State, command: cmd.PublishPrice, now_ns: int) -> Events:
     if command.px <= 0 or state.reference_px.get(command.symbol) == command.px:
         return []

@@ -45,6 +45,7 @@ _DECIDE: Final[dict[type, Callable[[State, Any, int], Events]]] = {
     cmd.PublishPrice: desk.publish_price,
     cmd.LogOn: desk.log_on,
     cmd.LogOut: desk.log_out,
+    cmd.AskStatus: desk.ask_status,
     cmd.TakeQueued: requests.take_queued,
     cmd.CancelAll: requests.cancel_all,
     cmd.RequestAllStatus: requests.request_all_status,

@@ -9,8 +9,9 @@ What this module guards against, all of it tried:
 - MsgSeqNum of a message moves on only after the callback has returned. So the message is journaled inside it;
   what the journal has is known, what it has not is asked for again.
 - A message sent while a session is down is stored and goes out at the next logon, however old. Orders and
-  replaces to a venue are not: a stale one is dropped when the venue asks for it (`DoNotSend`), and then asked
-  about. Cancels and questions may go late.
+  replaces to a venue are not: one that the venue asks for is dropped (`DoNotSend`). What was sent before this
+  logon was asked about at the logon; what has been sent since then, behind a gap that the venue has just
+  found, is asked about now. Cancels and questions may go late.
 
 Sequence numbers are journaled here where they move without the kernel: by administrative messages, and by the
 rejects that QuickFIX writes itself.
@@ -63,6 +64,7 @@ class Application(quickfix.Application):
         # ResendRequests that came while something before them was missing: see Sessions.tick.
         self.early_resend_requests: dict[str, int] = {}
         self.on_up: list[str] = []  # sessions that came up since the loop looked last
+        self._first_number: dict[str, int] = {}  # session -> the first MsgSeqNum(34) after its logon
 
     # -- application messages --------------------------------------------------------------------------------
 
@@ -107,6 +109,8 @@ class Application(quickfix.Application):
             name = self.names[session_id.toString()]
             if found.get("43") == "Y":
                 stale = name in self.kernel.venues and found["35"] in _NEVER_LATE
+                if stale and int(found["34"]) >= self._first_number.get(name, 0):
+                    self.kernel.on_command(cmd.AskStatus(name, found["11"]), "session")
             else:
                 # Written by QuickFIX itself, a BusinessMessageReject: it has taken a number.
                 stale = False
@@ -203,6 +207,7 @@ class Application(quickfix.Application):
             name = self.names[session_id.toString()]
             log.info("%s logged on", name)
             self.on_up.append(name)
+            self._first_number[name] = self.kernel.ledger.of(name).next_out
             self.kernel.on_command(cmd.LogOn(name), "session")
         except Exception as error:
             self._fail(error)

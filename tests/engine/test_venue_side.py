@@ -749,6 +749,19 @@ def test_resend_of_everything_holds_no_order_and_no_replace(fresh: Desk) -> None
     assert fresh.venue.possible_duplicates[-1].seq > request.seq
 
 
+def test_order_behind_a_gap_that_the_venue_finds_late_is_asked_about(fresh: Desk) -> None:
+    """Asked for again in the connection in which it was sent: it was in doubt at no logon."""
+    new = fresh.client.order(SYMBOL, "1", 100, "99")
+    order = fresh.venue.take()
+    fresh.venue.possible_duplicates.clear()
+    fresh.venue.send("2", {7: order.seq, 16: 0})
+    question = fresh.venue.take()
+    assert values(question, (35, 11)) == ("H", order[11])
+    assert {m.type for m in fresh.venue.possible_duplicates} == {"4"}
+    fresh.venue.report(question, "I", "8", t58="unknown order", t151=0)
+    assert fresh.client.seen(1, 11, 150, 39) == [(new, "8", "8")]
+
+
 # -- the session with the venue ------------------------------------------------------------------------------
 
 
