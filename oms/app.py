@@ -19,7 +19,7 @@ from typing import Any
 import msgspec
 import uvloop
 
-from oms import __version__, reference
+from oms import __version__, destinations, reference
 from oms.config import Config, ConfigError, address, relative_to
 from oms.core import commands as cmd
 from oms.core import events as ev
@@ -56,6 +56,7 @@ class Engine:
             if version_of(s) == FIX42 and s["TargetCompID"] not in config.capability
         ]
         venue_names = [section["TargetCompID"] for section in self.venues]
+        defined += destinations.definitions(config, [*venue_names, PAPER], time.time_ns())
         _check_names(config, [section["TargetCompID"] for section in self.clients], venue_names)
         self.directory = Path(config.files.journal)
         self.journal = JournalWriter.open(
@@ -110,11 +111,17 @@ class Engine:
             f"{self.journal.epoch}.{self.journal.next_seq}",
         )
         kernel.local[PAPER] = self.paper
-        if PAPER in {self.config.engine.venue, *self.config.venues.values()}:
+        if PAPER in {
+            self.config.engine.venue,
+            *self.config.venues.values(),
+            *(table.venue for table in self.config.destination.values()),
+            *(leg for table in self.config.strategy.values() for leg, _ in table.legs),
+        }:
             kernel.record(ev.SessionLoggedOn(time.time_ns(), PAPER))
             self.paper.publish_prices()
         self.paper.restore()
         kernel.take_queued()
+        kernel.work()
         self._snapshot_seq = timed.from_snapshot
         self._day_ends_at_s = _seconds_of_day(self.config.engine.end_of_day)
         self._prepared_seq = 0
@@ -152,6 +159,8 @@ class Engine:
             raise self.application.failure
         if ready:
             busy |= self.operator.turn()
+        if self.kernel.state.waiting.any:
+            busy |= bool(self.kernel.work())
         busy |= bool(self.kernel.flush(self.sessions.send))
         if self.application.activity != self._seen:
             self._seen = self.application.activity
@@ -201,6 +210,12 @@ class Engine:
                 {"scope": s, "value": v, "who": who, "why": why} for (s, v), (who, why) in state.halts.items()
             ],
             "counts": state.counts,
+            "waiting": sum(1 for o in state.open_orders() if o.plan is not None and o.plan.waits),
+            "stuck": {
+                str(o.order_id): o.plan.stuck
+                for o in state.open_orders()
+                if o.plan is not None and o.plan.stuck
+            },
             "recovered_records": self.recovery.recovered.records,
             "recovered_from_snapshot": self.recovery.from_snapshot,
             "recovery_s": round(self.recovery.seconds, 6),
@@ -286,11 +301,12 @@ def _seconds_of_day(text: str) -> int | None:
 
 def _check_names(config: Config, clients: list[str], venues: list[str]) -> None:
     """What names a session names one that there is. Raises ConfigError."""
+    known = destinations.names(config, [PAPER, *venues])
     for name in {config.engine.venue, *config.venues.values()}:
-        if name not in (PAPER, *venues):
+        if name not in known:
             raise ConfigError(
-                f"{config.path}: orders are to go to venue {name!r},"
-                " which is neither 'paper' nor a session of [fix] venues"
+                f"{config.path}: orders are to go to venue {name!r}, which is neither 'paper'"
+                " nor a session of [fix] venues, nor a destination or a strategy"
             )
     for name in config.profile:
         if name not in (*clients, *venues):

@@ -100,6 +100,35 @@ class CapabilityTable(Strict, frozen=True):
     terms: tuple[str, ...] = ()  # stop_px, exec_inst, min_qty, ...: see core/types.py
 
 
+class DestinationTable(Strict, frozen=True):
+    """[destination.NAME]: a venue by another name, with what its orders say besides."""
+
+    venue: str
+    when_down: Literal["deny", "park", "reroute"] = "deny"
+    reroute_to: str = ""  # a venue or a destination
+    target_strategy: str = ""  # TargetStrategy(847): the broker's algorithm
+    strategy_parameters: str = ""  # TargetStrategyParameters(848)
+    participation_rate: str = ""  # ParticipationRate(849)
+
+
+class StrategyTable(Strict, frozen=True):
+    """[strategy.NAME]: an order is worked in parts."""
+
+    kind: Literal["split", "sequential", "iceberg", "twap"]
+    legs: tuple[tuple[str, int], ...]  # (destination, weight; of a sequence: milliseconds, 0 for no end)
+    when_refused: Literal["desk", "end"] = "desk"  # what no destination takes waits for a person, or ends
+    slice_qty: str = ""  # what a part shows at most
+    duration_s: str = ""
+    interval_s: str = ""
+
+
+class RateTable(Strict, frozen=True):
+    """[rate.VENUE]: what it takes in a second; new orders wait for it, cancels do not."""
+
+    per_s: int
+    burst: int = 1
+
+
 class Config(Strict, frozen=True):
     """One configuration file."""
 
@@ -111,6 +140,9 @@ class Config(Strict, frozen=True):
     venues: dict[str, str] = field(default_factory=dict)  # [venues]: MIC = "session name"
     profile: dict[str, ProfileTable] = field(default_factory=dict)
     capability: dict[str, CapabilityTable] = field(default_factory=dict)
+    destination: dict[str, DestinationTable] = field(default_factory=dict)
+    strategy: dict[str, StrategyTable] = field(default_factory=dict)
+    rate: dict[str, RateTable] = field(default_factory=dict)
     sim: SimTable = field(default_factory=SimTable)
     post: PostTable = field(default_factory=PostTable)
     path: str = ""  # of the file itself; filled in by load
@@ -131,26 +163,26 @@ def load(path: Path) -> Config:
     """Read a configuration. Raises ConfigError."""
     raw = read_toml(path)
     if "path" in raw:
-        raise ConfigError(f"{path}, line {_line_of(path, 'path')}: unknown key path")
+        raise ConfigError(f"{path}, line {line_of(path, 'path')}: unknown key path")
     config = convert(path, raw, Config)
     for key, value, least in (
         ("segment_mib", config.files.segment_mib, 1),
         ("snapshot_every", config.engine.snapshot_every, 1),
     ):
         if value < least:
-            raise ConfigError(f"{path}, line {_line_of(path, key)}: {key} must be at least {least}")
+            raise ConfigError(f"{path}, line {line_of(path, key)}: {key} must be at least {least}")
     if config.engine.end_of_day and not re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d", config.engine.end_of_day):
-        raise ConfigError(f"{path}, line {_line_of(path, 'end_of_day')}: end_of_day is not HH:MM")
+        raise ConfigError(f"{path}, line {line_of(path, 'end_of_day')}: end_of_day is not HH:MM")
     for venue, table in config.capability.items():
         for name in table.terms:
             if name not in Terms.__struct_fields__:
                 known = ", ".join(Terms.__struct_fields__)
                 raise ConfigError(
-                    f"{path}, line {_line_of(path, venue)}: capability.{venue}.terms: {name!r} is not one"
+                    f"{path}, line {line_of(path, venue)}: capability.{venue}.terms: {name!r} is not one"
                     f" of {known}"
                 )
     for session, profile in config.profile.items():
-        where = f"{path}, line {_line_of(path, session)}: profile.{session}"
+        where = f"{path}, line {line_of(path, session)}: profile.{session}"
         for tag in (*profile.required, *profile.forbidden, *profile.rewrite):
             if not tag.isdigit():
                 raise ConfigError(f"{where}: {tag!r} is not a tag's number")
@@ -188,7 +220,7 @@ def address(path: Path, key: str, text: str) -> tuple[str, int]:
     """ "host:port" as a pair. Raises ConfigError."""
     host, colon, port = text.rpartition(":")
     if not colon or not host or not port.isdigit() or int(port) > 65535:
-        raise ConfigError(f"{path}, line {_line_of(path, key)}: {key} is not host:port: {text!r}")
+        raise ConfigError(f"{path}, line {line_of(path, key)}: {key} is not host:port: {text!r}")
     return host, int(port)
 
 
@@ -199,12 +231,12 @@ def _explain(path: Path, message: str) -> str:
     unknown = re.search(r"unknown field `([^`]+)`", what)
     if unknown is not None:
         key = f"{where}.{unknown.group(1)}" if where else unknown.group(1)
-        return f"{path}, line {_line_of(path, unknown.group(1))}: unknown key {key}"
+        return f"{path}, line {line_of(path, unknown.group(1))}: unknown key {key}"
     leaf = re.sub(r"\[[^\]]*\]", "", where).rpartition(".")[2]
-    return f"{path}, line {_line_of(path, leaf)}: {where or 'file'}: {what}"
+    return f"{path}, line {line_of(path, leaf)}: {where or 'file'}: {what}"
 
 
-def _line_of(path: Path, key: str) -> int:
+def line_of(path: Path, key: str) -> int:
     """The first line that sets `key` or opens its table; 1 if there is none (a key that is missing)."""
     pattern = re.compile(rf"^\s*(?:{re.escape(key)}\s*=|\[+[\w.\-]*\b{re.escape(key)}\b)")
     for number, line in enumerate(path.read_text().splitlines(), 1):

@@ -123,6 +123,7 @@ class Kernel:
         "_append",
         "_journal",
         "_recent",
+        "_working",
         "clock",
         "ledger",
         "local",
@@ -154,6 +155,7 @@ class Kernel:
         self._recent: dict[str, deque[tuple[int, str]]] = {venue: deque(maxlen=4096) for venue in self.venues}
         self._journal = journal
         self._append = journal.append
+        self._working = False
 
     # -- inputs ----------------------------------------------------------------------------------------------
 
@@ -171,6 +173,8 @@ class Kernel:
             self._carry_out(command, now_ns)
             if self.state.due:
                 self.take_queued()
+            if self.state.waiting.to_work:
+                self.work()
         elif session_id in self.venues:
             self.refused(session_id, fields(text))
 
@@ -195,11 +199,30 @@ class Kernel:
         self._carry_out(command, now_ns)
         if self.state.due:
             self.take_queued()
+        if self.state.waiting.to_work and not self._working:
+            self.work()
 
     def take_queued(self) -> None:
         """Requests whose turn has come, because what was before them is answered."""
         while self.state.due:
             self.on_command(cmd.TakeQueued(next(iter(self.state.due))), "queue")
+
+    def work(self, most: int = 64) -> int:
+        """Look at planned orders for which something has changed, or whose time has come.
+
+        At most so many at once: the rest is for the next turn. How many it were.
+        """
+        waiting = self.state.waiting
+        self._working = True
+        try:
+            for done in range(most):
+                order_id = waiting.next(self.clock())
+                if not order_id:
+                    return done
+                self.on_command(cmd.WorkOrder(order_id), "plan")
+        finally:
+            self._working = False
+        return most
 
     def record(self, event: ev.Event) -> int:
         """Journal and apply a fact that nothing needs to be decided about. Returns its sequence."""

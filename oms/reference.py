@@ -119,6 +119,12 @@ def _known(state: State, event: ev.Event) -> bool:
         current = state.profiles.get(event.session_id)
     elif isinstance(event, ev.VenueDefined):
         current = state.venues.get(event.venue)
+    elif isinstance(event, ev.DestinationDefined):
+        current = state.destinations.get(event.name)
+    elif isinstance(event, ev.StrategyDefined):
+        current = state.strategies.get(event.name)
+    elif isinstance(event, ev.VenueRateDefined):
+        current = state.waiting.rates.get(event.venue)
     else:
         current = state.firm
     return current is not None and _but_time(current) == _but_time(event)

@@ -60,6 +60,12 @@ class TakeQueued(Command, frozen=True, gc=False):
     order_id: int
 
 
+class WorkOrder(Command, frozen=True, gc=False):
+    """An order that is worked by a strategy, or waits for its destination: something has changed for it."""
+
+    order_id: int
+
+
 class RequestStatus(Command, frozen=True, gc=False):
     """OrderStatusRequest(H) from a client."""
 
@@ -215,6 +221,7 @@ AnyCommand = (
     | VenueCancelReject
     | VenueRefusal
     | TakeQueued
+    | WorkOrder
     | CancelAll
     | RequestAllStatus
     | DontKnow

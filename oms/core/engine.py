@@ -8,8 +8,8 @@ Who says no: a control of ours *denies* (`OrderDenied`, `RequestDenied`), a venu
 `RequestRejected`). A counterparty that contradicts itself or us is answered by `ReportQuestioned`, which is
 data as well: journaled and shown.
 
-Three modules have the decisions: `requests` (what clients ask), `reports` (what venues say), `desk`
-(sessions, prices, the calendar, people).
+Four modules have the decisions: `requests` (what clients ask), `reports` (what venues say), `desk`
+(sessions, prices, the calendar, people), `working` (orders that are worked in parts).
 
 In doubt: what was sent and not answered when a venue logs on again is asked about (OrderStatusRequest) and
 never sent again. The answer either confirms it or says that the venue has never heard of it, and then it has
@@ -20,7 +20,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from oms.core import commands as cmd
-from oms.core import desk, reports, requests
+from oms.core import desk, reports, requests, working
 from oms.core.decision import Events
 from oms.core.state import State
 
@@ -47,6 +47,7 @@ _DECIDE: Final[dict[type, Callable[[State, Any, int], Events]]] = {
     cmd.LogOut: desk.log_out,
     cmd.AskStatus: desk.ask_status,
     cmd.TakeQueued: requests.take_queued,
+    cmd.WorkOrder: working.work_order,
     cmd.CancelAll: requests.cancel_all,
     cmd.RequestAllStatus: requests.request_all_status,
     cmd.DontKnow: desk.dont_know,

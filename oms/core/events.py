@@ -324,6 +324,11 @@ class OrderRouted(OrderEvent, frozen=True, array_like=True, gc=False, tag=40):
     order_qty: Qty
     price: Px
     ord_type: str = ""  # what a triggered order turned into; empty where it is the order's own
+    rule: str = ""  # of the routing table
+    facts: str = ""  # that the rule looked at
+    destination: str = ""  # its name, where that is not the venue's
+    terms: Terms | None = None  # where they are not the order's: a broker's algorithm, say
+    time_in_force: str = ""  # where it is not the order's
 
 
 class RouteAccepted(OrderEvent, frozen=True, array_like=True, gc=False, tag=41):
@@ -578,6 +583,60 @@ class OrderHeld(OrderEvent, frozen=True, array_like=True, gc=False, tag=65):
     venue: str
 
 
+# -- where orders go, and orders that are worked in parts ----------------------------------------------------
+
+
+class DestinationDefined(Event, frozen=True, array_like=True, gc=False, tag=105):
+    """Where orders may go, beside the venues' own names, became known or changed.
+
+    The whole record; the last one wins.
+    """
+
+    name: str
+    venue: str  # the session that has it, or a venue of this process
+    when_down: str  # "deny", "park" or "reroute": what becomes of an order while the venue is not there
+    reroute_to: str = ""
+    terms: Terms | None = None  # what its orders say besides: TargetStrategy(847), say
+
+
+class StrategyDefined(Event, frozen=True, array_like=True, gc=False, tag=106):
+    """A way to work an order in parts became known or changed. The whole record; the last one wins."""
+
+    name: str
+    kind: str  # see `working.STRATEGIES`
+    legs: tuple[tuple[str, int], ...]  # (destination, weight); `sequential`: milliseconds, 0 for no end
+    when_refused: str  # "desk" or "end": what becomes of what no destination takes
+    duration_ns: int = 0
+    interval_ns: int = 0
+    slice_qty: Qty = Qty(0)  # what a part shows; 0 for no limit
+
+
+class OrderPlanned(OrderEvent, frozen=True, array_like=True, gc=False, tag=107):
+    """The order is worked by a strategy, or waits until its destination takes it."""
+
+    to: str  # the strategy or the destination
+    rule: str = ""  # of the routing table
+    facts: str = ""  # that the rule looked at
+
+
+class OrderWorked(OrderEvent, frozen=True, array_like=True, gc=False, tag=108):
+    """What had to be done for a planned order is decided; this is what it waits for now."""
+
+    wake_ns: int = 0  # when it is looked at again; 0: not by time
+    waits: tuple[str, ...] = ()  # "down:VENUE", "rate:VENUE"
+    step: int = 0  # how many destinations have had their turn, where one follows another
+    round: int = 0  # its turn among those who wait for a rate: see `fair_queue`
+    stuck: str = ""  # why a person has to look at it
+
+
+class VenueRateDefined(Event, frozen=True, array_like=True, gc=False, tag=109):
+    """How many messages a venue takes became known or changed."""
+
+    venue: str
+    per_s: int  # messages a second; 0: as many as there are
+    burst: int  # how many may come at once
+
+
 AnyEvent = (
     EngineStarted
     | InstrumentDefined
@@ -634,6 +693,11 @@ AnyEvent = (
     | MassCancelRequested
     | MassStatusRequested
     | OrderHeld
+    | DestinationDefined
+    | StrategyDefined
+    | OrderPlanned
+    | OrderWorked
+    | VenueRateDefined
 )
 
 encode: Final = msgspec.msgpack.Encoder().encode

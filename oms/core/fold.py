@@ -10,7 +10,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
 from oms.core import events as ev
-from oms.core.order import Execution, Order, Queued, Request, Route, RouteRequest, Version
+from oms.core.ledger import counts_as_refused
+from oms.core.order import Execution, Order, Plan, Queued, Request, Route, RouteRequest, Version
 from oms.core.price_book import Resting
 from oms.core.risk import AccountRisk, fill, money, rehold
 from oms.core.types import PRICED, SCALE, CxlRejResponseTo, OrdStatus, Px, Qty
@@ -46,6 +47,7 @@ def _allocation_group_defined(state: State, event: ev.AllocationGroupDefined) ->
 
 def _session_logged_on(state: State, event: ev.SessionLoggedOn) -> None:
     state.sessions_up.add(event.session_id)
+    state.waiting.arrived(event.session_id)
 
 
 def _session_logged_out(state: State, event: ev.SessionLoggedOut) -> None:
@@ -62,6 +64,8 @@ def _trading_halted(state: State, event: ev.TradingHalted) -> None:
 
 def _trading_resumed(state: State, event: ev.TradingResumed) -> None:
     state.halts.pop((event.scope, event.value), None)
+    if event.scope == "venue":
+        state.waiting.arrived(event.value)
 
 
 def _order_received(state: State, event: ev.OrderReceived) -> None:
@@ -133,6 +137,8 @@ def _order_filled(state: State, event: ev.OrderFilled) -> None:
     book = state.books.get(order.symbol)
     if book is not None and order.order_id in book:
         book.reduce(order.order_id, qty)
+    if order.plan is not None:
+        _look_at_plan(state, order)
     state.count("fills")
 
 
@@ -160,6 +166,14 @@ def _executed(state: State, order: Order, route: Route, qty: int, px: int, notio
     rehold(risk, order, instrument.currency, unit)
 
 
+def _look_at_plan(state: State, order: Order) -> None:
+    """Something of a planned order has changed; when all of it has ended nothing is left to do."""
+    if order.ended and not order.requests:
+        state.waiting.leave(order)
+    else:
+        state.waiting.look_at(order)
+
+
 def _execution_busted(state: State, event: ev.ExecutionBusted) -> None:
     order = state.orders[event.order_id]
     route = order.route(event.route_id)
@@ -169,6 +183,8 @@ def _execution_busted(state: State, event: ev.ExecutionBusted) -> None:
     route.executions[event.exec_id] = Execution(len(route.executions) + 1, 0, 0, state.day, stands=False)
     _executed(state, order, route, -busted.qty, busted.px, -busted.px * busted.qty, busted.day)
     state.rest(order, order.price, leaves)
+    if order.plan is not None:
+        _look_at_plan(state, order)
     state.count("busts")
 
 
@@ -185,6 +201,8 @@ def _execution_corrected(state: State, event: ev.ExecutionCorrected) -> None:
     _executed(state, order, route, -before.qty, before.px, -before.px * before.qty, before.day)
     _executed(state, order, route, qty, px, px * qty, before.day)
     state.rest(order, order.price, leaves)
+    if order.plan is not None:
+        _look_at_plan(state, order)
     state.count("corrections")
 
 
@@ -197,6 +215,8 @@ def _cancel_requested(state: State, event: ev.CancelRequested) -> None:
         state.cl_ord_ids[event.session_id, event.cl_ord_id] = event.order_id
     if order.queued:
         state.look_at_queue(order)
+    if order.plan is not None:
+        _look_at_plan(state, order)
 
 
 def _replace_requested(state: State, event: ev.ReplaceRequested) -> None:
@@ -247,6 +267,8 @@ def _request_rejected(state: State, event: ev.RequestRejected) -> None:
     state.rehold(order)
     if order.queued:
         state.look_at_queue(order)
+    if order.plan is not None:
+        _look_at_plan(state, order)
     state.count("requests_rejected")
 
 
@@ -279,6 +301,8 @@ def _order_replaced(state: State, event: ev.OrderReplaced) -> None:
         state.hold_back(order)
     if order.queued:
         state.look_at_queue(order)
+    if order.plan is not None:
+        _look_at_plan(state, order)
     state.count("replaced")
 
 
@@ -379,6 +403,55 @@ def _order_routed(state: State, event: ev.OrderRouted) -> None:
     route = Route(event.route_id, event.venue, event.cl_ord_id, event.order_qty, event.price, event.ord_type)
     order.routes.append(route)
     state.routes[event.cl_ord_id] = (order, route)
+    if state.waiting.rates:
+        state.waiting.sent(event.venue, event.at_ns)
+    if event.destination:
+        _route_of_destination(state, event, order, route)
+
+
+def _route_of_destination(state: State, event: ev.OrderRouted, order: Order, route: Route) -> None:
+    route.destination, route.terms, route.time_in_force = event.destination, event.terms, event.time_in_force
+    if order.plan is None:
+        return
+    queue = state.waiting.queues.get(event.venue)
+    if queue is not None:
+        queue.served(order.order_id)
+    if order.plan.to not in state.strategies:
+        # It was parked, and is like any other from now on.
+        state.waiting.leave(order)
+        order.plan = None
+
+
+def _order_planned(state: State, event: ev.OrderPlanned) -> None:
+    order = state.orders[event.order_id]
+    order.plan = Plan(event.to, event.at_ns, event.at_ns)
+    state.waiting.look_at(order)
+
+
+def _order_worked(state: State, event: ev.OrderWorked) -> None:
+    order = state.orders[event.order_id]
+    plan = order.plan
+    if plan is None:
+        return
+    state.waiting.leave(order)
+    if event.step != plan.step:
+        plan.step, plan.since_ns = event.step, event.at_ns
+    plan.wake_ns, plan.waits, plan.round, plan.stuck = event.wake_ns, event.waits, event.round, event.stuck
+    if plan.waits:
+        plan.place = state.take_place()
+    state.waiting.wait(order)
+
+
+def _destination_defined(state: State, event: ev.DestinationDefined) -> None:
+    state.destinations[event.name] = event
+
+
+def _strategy_defined(state: State, event: ev.StrategyDefined) -> None:
+    state.strategies[event.name] = event
+
+
+def _venue_rate_defined(state: State, event: ev.VenueRateDefined) -> None:
+    state.waiting.rates[event.venue] = event
 
 
 def _route_accepted(state: State, event: ev.RouteAccepted) -> None:
@@ -389,7 +462,10 @@ def _route_accepted(state: State, event: ev.RouteAccepted) -> None:
 
 
 def _route_rejected(state: State, event: ev.RouteRejected) -> None:
-    state.orders[event.order_id].route(event.route_id).working = OrdStatus.REJECTED
+    order = state.orders[event.order_id]
+    order.route(event.route_id).working = OrdStatus.REJECTED
+    if order.plan is not None:
+        _look_at_plan(state, order)
 
 
 def _cancel_routed(state: State, event: ev.CancelRouted) -> None:
@@ -401,6 +477,8 @@ def _cancel_routed(state: State, event: ev.CancelRouted) -> None:
     )
     state.routes[event.cl_ord_id] = (order, route)
     state.live[order.order_id] = order
+    if state.waiting.rates:
+        state.waiting.sent(route.venue, event.at_ns)
 
 
 def _replace_routed(state: State, event: ev.ReplaceRouted) -> None:
@@ -414,16 +492,23 @@ def _replace_routed(state: State, event: ev.ReplaceRouted) -> None:
     )
     state.routes[event.cl_ord_id] = (order, route)
     state.live[order.order_id] = order
+    if state.waiting.rates:
+        state.waiting.sent(route.venue, event.at_ns)
 
 
 def _route_canceled(state: State, event: ev.RouteCanceled) -> None:
-    route = state.orders[event.order_id].route(event.route_id)
+    order = state.orders[event.order_id]
+    route = order.route(event.route_id)
     route.requests = [r for r in route.requests if r.cl_ord_id != event.cl_ord_id]
     route.working = OrdStatus.CANCELED
+    if order.plan is not None:
+        route.dropped = not event.cl_ord_id
+        _look_at_plan(state, order)
 
 
 def _route_replaced(state: State, event: ev.RouteReplaced) -> None:
-    route = state.orders[event.order_id].route(event.route_id)
+    order = state.orders[event.order_id]
+    route = order.route(event.route_id)
     request = route.request(event.cl_ord_id)
     if request is None:
         return
@@ -434,10 +519,19 @@ def _route_replaced(state: State, event: ev.RouteReplaced) -> None:
     route.price = request.price
     if event.venue_order_id:
         route.venue_order_id = event.venue_order_id
+    if order.plan is not None:
+        _look_at_plan(state, order)
 
 
 def _route_request_rejected(state: State, event: ev.RouteRequestRejected) -> None:
-    route = state.orders[event.order_id].route(event.route_id)
+    order = state.orders[event.order_id]
+    route = order.route(event.route_id)
+    if order.plan is not None:
+        refused = route.request(event.cl_ord_id)
+        asked = order.request(refused.request_cl_ord_id) if refused is not None else None
+        if refused is not None and asked is not None and counts_as_refused(route, refused):
+            asked.refused = True
+        _look_at_plan(state, order)
     route.requests = [r for r in route.requests if r.cl_ord_id != event.cl_ord_id]
 
 
@@ -447,6 +541,8 @@ def _route_expired(state: State, event: ev.RouteExpired) -> None:
     if event.done_for_day and order.good_till:
         return
     order.route(event.route_id).working = OrdStatus.DONE_FOR_DAY if event.done_for_day else OrdStatus.EXPIRED
+    if order.plan is not None:
+        _look_at_plan(state, order)
 
 
 def _report_questioned(state: State, event: ev.ReportQuestioned) -> None:
@@ -499,6 +595,11 @@ HANDLERS: Final[dict[type, Callable[[State, Any], None]]] = {
     ev.DayEnded: _day_ended,
     ev.ProfileDefined: _profile_defined,
     ev.VenueDefined: _venue_defined,
+    ev.DestinationDefined: _destination_defined,
+    ev.StrategyDefined: _strategy_defined,
+    ev.VenueRateDefined: _venue_rate_defined,
+    ev.OrderPlanned: _order_planned,
+    ev.OrderWorked: _order_worked,
     ev.MassCancelRequested: _mass_cancel_requested,
 }
 """Event -> what it does to a state. Events that are not here change nothing."""

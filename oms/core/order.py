@@ -59,6 +59,7 @@ class Request(Struct, gc=False):
     price: Px
     hold_px: Px
     terms: Terms | None = None
+    refused: bool = False  # by one of the routes that were asked
 
 
 class Queued(Struct, gc=False):
@@ -93,6 +94,20 @@ class RouteRequest(Struct, gc=False):
     price: Px
 
 
+class Plan(Struct, gc=False):
+    """How an order is worked in parts, or what it waits for: see `working`."""
+
+    to: str  # a strategy, or a destination that could not take the order yet
+    started_ns: int
+    since_ns: int = 0  # when `step` became what it is
+    step: int = 0
+    wake_ns: int = 0
+    waits: tuple[str, ...] = ()
+    round: int = 0
+    place: int = 0  # its age among those who wait
+    stuck: str = ""
+
+
 class Route(Struct, gc=False):
     """One child of an order at one venue."""
 
@@ -111,6 +126,10 @@ class Route(Struct, gc=False):
     requests: list[RouteRequest] = field(default_factory=list)
     executions: dict[str, Execution] = field(default_factory=dict)  # by the venue's ExecID(17)
     told: list[str] = field(default_factory=list)  # ExecIDs of what it reported unasked beside executions
+    destination: str = ""  # its name, where that is not the venue's
+    terms: Terms | None = None  # where they are not the order's
+    time_in_force: str = ""  # where it is not the order's
+    dropped: bool = False  # the venue canceled it unasked
 
     @property
     def ended(self) -> bool:
@@ -165,6 +184,7 @@ class Order(Struct, gc=False):
     queued: list[Queued] = field(default_factory=list)
     held_for: str = ""  # the venue it goes to when its stop price is reached; empty if we do not hold it
     canceled_by: str = ""  # ClOrdID(11) of the request that canceled it
+    plan: Plan | None = None  # of one that is worked in parts, or waits for its destination
 
     @property
     def cl_ord_id(self) -> str:

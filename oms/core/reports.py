@@ -23,6 +23,7 @@ from oms.core.decision import (
     UNKNOWN_ORDER,
     Events,
 )
+from oms.core.ledger import available, committed, counts_as_refused
 from oms.core.order import ENDED, Order, Route, RouteRequest
 from oms.core.state import State
 from oms.core.types import (
@@ -33,6 +34,7 @@ from oms.core.types import (
     Qty,
     format_scaled,
 )
+from oms.core.working import parts_answered
 
 STATUS_REQUEST: Final = "H"  # MsgType(35)
 
@@ -116,7 +118,12 @@ def _reported_trade(
     asked = route.order_qty
     for request in route.requests:
         asked = max(asked, request.order_qty)
-    if route.cum_qty + command.last_qty > asked:
+    if route.cum_qty + command.last_qty > asked or (
+        # What came after its end may have been given to another route since.
+        order.plan is not None
+        and route.working in ENDED
+        and committed(order) + command.last_qty > order.order_qty
+    ):
         events.append(_questioned(now_ns, order.order_id, command, "overfill"))
     return events
 
@@ -199,6 +206,9 @@ def _reported_restated(
     route_qty = command.order_qty or route.order_qty
     if route_qty < route.cum_qty:
         return [_questioned(now_ns, order.order_id, command, "restated_below_executed_quantity")]
+    if order.plan is not None and route_qty - route.order_qty > available(order):
+        # The others have the rest.
+        return [_questioned(now_ns, order.order_id, command, "restated_beyond_the_order")]
     return [
         *(_accepted(order, route, command, now_ns) if route.working == OrdStatus.PENDING_NEW else []),
         ev.OrderRestated(
@@ -206,8 +216,8 @@ def _reported_restated(
             order.order_id,
             route.route_id,
             command.exec_restatement_reason or "99",
-            Qty(order.order_qty + route_qty - route.order_qty),
-            Px(command.price or order.price),
+            Qty(order.order_qty + (route_qty - route.order_qty if order.plan is None else 0)),
+            Px((command.price if order.plan is None else 0) or order.price),
             Qty(route_qty),
             command.text,
             command.exec_id,
@@ -294,6 +304,11 @@ def _canceled(
             now_ns, order.order_id, route.route_id, request.cl_ord_id if request is not None else "", text
         )
     )
+    if order.plan is not None:
+        if request is not None:
+            ids = request.request_cl_ord_id
+            events += parts_answered(order, route, ids, False, OTHER, text, now_ns)
+        return events
     asked = order.request(request.request_cl_ord_id) if request is not None else None
     # With several routes the client's one request is answered when the last of them has ended. One that came
     # to an end already canceled is answered by that same end.
@@ -331,7 +346,11 @@ def _replaced(
     return [
         *events,
         ev.RouteReplaced(now_ns, order.order_id, route.route_id, request.cl_ord_id, command.venue_order_id),
-        ev.OrderReplaced(now_ns, order.order_id, request.request_cl_ord_id),
+        *(
+            [ev.OrderReplaced(now_ns, order.order_id, request.request_cl_ord_id)]
+            if order.plan is None
+            else parts_answered(order, route, request.request_cl_ord_id, False, OTHER, "", now_ns)
+        ),
     ]
 
 
@@ -468,6 +487,10 @@ def _request_rejected(
             now_ns, order.order_id, route.route_id, request.cl_ord_id, cxl_rej_reason, text
         )
     ]
+    if order.plan is not None:
+        refused = counts_as_refused(route, request)
+        ids = request.request_cl_ord_id
+        return events + parts_answered(order, route, ids, refused, cxl_rej_reason, text, now_ns)
     others = [r for r in order.routes if r is not route for q in r.requests
               if q.request_cl_ord_id == request.request_cl_ord_id]  # fmt: skip
     asked = order.request(request.request_cl_ord_id)
@@ -503,8 +526,8 @@ def venue_refusal(state: State, command: cmd.VenueRefusal, now_ns: int) -> Event
 
 
 def _last_alive(order: Order, route: Route) -> bool:
-    """Whether the order ends with this route."""
-    if order_ended(order):
+    """Whether the order ends with this route. One that is worked in parts ends when its plan does."""
+    if order_ended(order) or order.plan is not None:
         return False
     routes = order.routes
     return len(routes) == 1 or all(r.ended for r in routes if r is not route)

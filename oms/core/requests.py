@@ -34,6 +34,15 @@ from oms.core.types import (
     TimeInForce,
     format_scaled,
 )
+from oms.core.working import (
+    cancel_parts,
+    cannot_replace,
+    gate,
+    merged,
+    replace_parts,
+    takes_any,
+    with_terms,
+)
 
 MOST_REQUESTS: Final = 16
 """How many requests of one order may be unanswered at once."""
@@ -65,29 +74,17 @@ def new_order(state: State, command: cmd.NewOrder, now_ns: int) -> Events:
     venue = ""
     if denial is None:
         venue = choose_venue(state, ask.instrument)
+        if state.destinations or state.strategies or state.waiting.rates:
+            routed = _route_by_name(state, ask, venue, now_ns)
+            if not isinstance(routed, Denial):
+                return routed
+            return [_denied(command, order_id, routed, now_ns)]
         denial = venue_lacks(state, venue, ask)
         if denial is not None and can_be_held(state, venue, ask):
             return _hold(state, ask, venue, now_ns)
         denial = denial or venue_down(state, venue)
     if denial is not None:
-        return [
-            ev.OrderDenied(
-                now_ns,
-                order_id,
-                command.session_id,
-                command.cl_ord_id,
-                command.account,
-                command.symbol,
-                command.side,
-                command.order_qty,
-                command.ord_type,
-                command.price,
-                command.time_in_force,
-                denial.reason,
-                denial.ord_rej_reason,
-                denial.text,
-            )
-        ]
+        return [_denied(command, order_id, denial, now_ns)]
     return [
         _received(ask, order_id, now_ns),
         ev.OrderRouted(
@@ -99,6 +96,72 @@ def new_order(state: State, command: cmd.NewOrder, now_ns: int) -> Events:
             command.order_qty,
             command.price,
         ),
+    ]
+
+
+def _denied(command: cmd.NewOrder, order_id: int, denial: Denial, now_ns: int) -> ev.OrderDenied:
+    return ev.OrderDenied(
+        now_ns,
+        order_id,
+        command.session_id,
+        command.cl_ord_id,
+        command.account,
+        command.symbol,
+        command.side,
+        command.order_qty,
+        command.ord_type,
+        command.price,
+        command.time_in_force,
+        denial.reason,
+        denial.ord_rej_reason,
+        denial.text,
+    )
+
+
+def _route_by_name(state: State, ask: Ask, to: str, now_ns: int) -> Events | Denial:
+    """An order for a strategy, or for a destination that may have to be waited for."""
+    order_id = state.next_order_id
+    strategy = state.strategies.get(to)
+    if strategy is not None:
+        lacks = takes_any(state, strategy, ask)
+        if lacks:
+            return Denial("venue_lacks", 11, lacks)
+        if ask.time_in_force == TimeInForce.FOK:
+            return Denial("cannot_be_split", 11, f"fill or kill cannot be worked by strategy {to}")
+        return _planned(ask, order_id, to, now_ns)
+    destination = state.destinations.get(to)
+    venue = destination.venue if destination is not None else to
+    if venue_lacks(state, venue, with_terms(ask, destination)) and can_be_held(state, venue, ask):
+        return _hold(state, ask, venue, now_ns)
+    found = gate(state, to, ask, now_ns, {})
+    if found.refusal is not None:
+        return found.refusal
+    if found.wait or state.waiting.queues.get(found.venue):
+        return _planned(ask, order_id, to, now_ns)
+    taker = state.destinations.get(found.destination)
+    more = taker.terms if taker is not None else None
+    return [
+        _received(ask, order_id, now_ns),
+        ev.OrderRouted(
+            now_ns,
+            order_id,
+            1,
+            found.venue,
+            route_cl_ord_id(state.epoch, order_id, 1, 1),
+            ask.order_qty,
+            ask.price,
+            destination=to,
+            terms=merged(ask.terms, more) if more is not None else None,
+        ),
+    ]
+
+
+def _planned(ask: Ask, order_id: int, to: str, now_ns: int) -> Events:
+    """The order is ours to work, and the client is told so: nobody else has it yet."""
+    return [
+        _received(ask, order_id, now_ns),
+        ev.OrderPlanned(now_ns, order_id, to),
+        ev.OrderAccepted(now_ns, order_id),
     ]
 
 
@@ -163,6 +226,8 @@ def cancel_order(state: State, command: cmd.CancelOrder, now_ns: int) -> Events:
             now_ns, order.order_id, command.session_id, command.cl_ord_id, command.orig_cl_ord_id
         )
     ]
+    if order.plan is not None:
+        return events + cancel_parts(state, order, command.cl_ord_id, now_ns)
     for route in order.routes:
         if route.ended:
             continue
@@ -259,9 +324,14 @@ def _replace(
         order,
         command.terms,
     )
-    route = None if order.held_for else _route_to_change(order)
+    in_parts = order.plan is not None
+    route = None if order.held_for or in_parts else _route_to_change(order)
     if denial is None:
         refused = check(state, ask)
+        if refused is None and order.held_for and not can_be_held(state, order.held_for, ask):
+            refused = venue_lacks(state, order.held_for, ask)
+        if refused is None and in_parts:
+            refused = cannot_replace(state, order, ask)
         if refused is None and route is not None:
             refused = venue_down(state, route.venue)
             if refused is None and not route.ord_type:
@@ -281,6 +351,8 @@ def _replace(
         ask.hold_px,
         command.terms,
     )
+    if in_parts:
+        return [requested, *replace_parts(state, order, requested, now_ns)]
     if route is None:
         # Only we have it: nobody else has to be asked.
         return [requested, ev.OrderReplaced(now_ns, order.order_id, command.cl_ord_id)]
@@ -383,6 +455,13 @@ def _of_session(state: State, session_id: str, symbol: str, side: str) -> Iterat
 
 def _cancels(state: State, order: Order, now_ns: int) -> Events:
     """Our own wish to cancel an order: every route that can be reached and has no cancel on its way."""
+    if order.plan is not None:
+        if any(r.response_to == CxlRejResponseTo.CANCEL for r in order.requests):
+            return []
+        if all(route.ended for route in order.routes):
+            return [ev.OrderCanceled(now_ns, order.order_id, "", "canceled by mass request")]
+        asked = ev.CancelRequested(now_ns, order.order_id, order.session_id, "", "")
+        return [asked, *cancel_parts(state, order, "", now_ns)]
     if order.held_for:
         return [ev.OrderCanceled(now_ns, order.order_id, "", "canceled by mass request")]
     return [

@@ -22,6 +22,7 @@ from oms.core.order import Order, Route
 from oms.core.price_book import PriceBook, Resting
 from oms.core.risk import AccountRisk, rehold
 from oms.core.types import Px
+from oms.core.waiting import Waiting
 
 Key = tuple[str, str]
 
@@ -47,6 +48,12 @@ class Snapshot(Struct):
     day_ended_ns: int = 0
     profiles: list[ev.ProfileDefined] = field(default_factory=list)
     venues: list[ev.VenueDefined] = field(default_factory=list)
+    destinations: list[ev.DestinationDefined] = field(default_factory=list)
+    strategies: list[ev.StrategyDefined] = field(default_factory=list)
+    rates: list[ev.VenueRateDefined] = field(default_factory=list)
+    sent_until_ns: dict[str, int] = field(default_factory=dict)
+    rounds: dict[str, int] = field(default_factory=dict)
+    to_work: list[int] = field(default_factory=list)
 
 
 class State:
@@ -60,6 +67,7 @@ class State:
         "counts",
         "day",
         "day_ended_ns",
+        "destinations",
         "due",
         "epoch",
         "firm",
@@ -77,8 +85,10 @@ class State:
         "risk",
         "routes",
         "sessions_up",
+        "strategies",
         "venue_of",
         "venues",
+        "waiting",
     )
 
     def __init__(self) -> None:
@@ -117,6 +127,10 @@ class State:
         self.order_notional: dict[str, int] = {}
         # Market -> venue, where it differs from the default.
         self.venue_of: dict[str, str] = {}
+        self.destinations: dict[str, ev.DestinationDefined] = {}
+        self.strategies: dict[str, ev.StrategyDefined] = {}
+        # Orders that are worked in parts or cannot go yet.
+        self.waiting = Waiting()
 
     # -- reading ---------------------------------------------------------------------------------------------
 
@@ -169,6 +183,12 @@ class State:
                 day_ended_ns=self.day_ended_ns,
                 profiles=[self.profiles[k] for k in sorted(self.profiles)],
                 venues=[self.venues[k] for k in sorted(self.venues)],
+                destinations=[self.destinations[k] for k in sorted(self.destinations)],
+                strategies=[self.strategies[k] for k in sorted(self.strategies)],
+                rates=[self.waiting.rates[k] for k in sorted(self.waiting.rates)],
+                sent_until_ns=self.waiting.sent_until_ns,
+                rounds=self.waiting.rounds(),
+                to_work=list(self.waiting.to_work),
             )
         )
 
@@ -197,6 +217,15 @@ class State:
         state.day_ended_ns = snapshot.day_ended_ns
         state.profiles = {p.session_id: p for p in snapshot.profiles}
         state.venues = {v.venue: v for v in snapshot.venues}
+        state.destinations = {d.name: d for d in snapshot.destinations}
+        state.strategies = {s.name: s for s in snapshot.strategies}
+        state.waiting.restore(
+            snapshot.rates,
+            snapshot.sent_until_ns,
+            snapshot.rounds,
+            (order for order in snapshot.orders if order.plan is not None),
+            snapshot.to_work,
+        )
         state.live = {o.order_id: o for o in snapshot.orders if not o.settled}
         for order in state.orders.values():
             state.look_at_queue(order)
@@ -240,6 +269,8 @@ class State:
             self.let_go(order)
         if order.queued:
             self.look_at_queue(order)
+        if order.plan is not None:
+            self.waiting.leave(order)
 
     def hold_back(self, order: Order) -> None:
         """Wait for the stop price of the order's newest version."""

@@ -291,8 +291,10 @@ def _request_denied(event: ev.RequestDenied, seq: int, state: State) -> Outgoing
     )
 
 
-def _request_rejected(event: ev.RequestRejected, seq: int, state: State) -> Outgoing:
+def _request_rejected(event: ev.RequestRejected, seq: int, state: State) -> Outgoing | None:
     order = state.orders[event.order_id]
+    if not event.cl_ord_id:
+        return None  # it was our own wish
     return _cancel_reject(
         state,
         order.session_id,
@@ -350,7 +352,7 @@ def _mass_status_requested(event: ev.MassStatusRequested, seq: int, state: State
 def _order_routed(event: ev.OrderRouted, seq: int, state: State) -> Outgoing:
     order = state.orders[event.order_id]
     price = f"44={dec(event.price)}\x01" if event.price else ""
-    terms = order.versions[-1].terms
+    terms = event.terms or order.versions[-1].terms
     if event.ord_type and terms is not None:
         terms = msgspec.structs.replace(terms, stop_px=Px(0))
     more = terms_text(terms) if terms is not None else ""
@@ -358,7 +360,7 @@ def _order_routed(event: ev.OrderRouted, seq: int, state: State) -> Outgoing:
     return event.venue, (
         f"35=D\x0111={event.cl_ord_id}\x011={order.account}\x0121=1\x0155={order.symbol}\x0154={order.side}\x01"
         f"60={utc_timestamp(event.at_ns)}\x0138={dec(event.order_qty)}\x0140={ord_type}\x01{price}"
-        f"59={order.time_in_force}\x01{more}"
+        f"59={event.time_in_force or order.time_in_force}\x01{more}"
     )
 
 
@@ -377,7 +379,9 @@ def _replace_routed(event: ev.ReplaceRouted, seq: int, state: State) -> Outgoing
     route = order.route(event.route_id)
     price = f"44={dec(event.price)}\x01" if event.price else ""
     request = order.request(event.request_cl_ord_id)
-    terms = request.terms if request is not None else None
+    terms = request.terms if request is not None else order.versions[-1].terms
+    if route.terms is not None:
+        terms = _with_algorithm(terms, route.terms)
     if route.ord_type and terms is not None:
         terms = msgspec.structs.replace(terms, stop_px=Px(0))
     more = terms_text(terms) if terms is not None else ""
@@ -386,6 +390,16 @@ def _replace_routed(event: ev.ReplaceRouted, seq: int, state: State) -> Outgoing
         f"1={order.account}\x0121=1\x0155={order.symbol}\x0154={order.side}\x0138={dec(event.order_qty)}\x01"
         f"40={route.ord_type or order.ord_type}\x01{price}59={order.time_in_force}\x01"
         f"60={utc_timestamp(event.at_ns)}\x01{more}"
+    )
+
+
+def _with_algorithm(terms: Terms | None, of_route: Terms) -> Terms:
+    """A replace names the broker's algorithm again."""
+    return msgspec.structs.replace(
+        terms or Terms(),
+        target_strategy=of_route.target_strategy,
+        strategy_parameters=of_route.strategy_parameters,
+        participation_rate=of_route.participation_rate,
     )
 
 

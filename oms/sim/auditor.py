@@ -21,6 +21,8 @@ Rules, each checked at the event that could break it and reported as a sentence 
 - an answer to a request answers one that is open; what waits has its turn in order, and when nothing is open;
 - an order that waits here for its stop price goes out when that is reached, not before;
 - a venue is sent nothing that it does not declare, if it declares anything;
+- an order in parts gets no new part while a request is unanswered, and its parts go where its strategy or
+  destination says; no venue gets new orders faster than its rate;
 - nothing is taken on that the account's or the firm's limits, as journaled, forbid.
 
 What an order holds, from the rules of the risk counters: its leaves at its hold price; while a replace is
@@ -114,6 +116,10 @@ class Auditor:
         self._profiles: dict[str, ev.ProfileDefined] = {}
         self._venues: dict[str, ev.VenueDefined] = {}
         self._halts: dict[tuple[str, str], tuple[str, str]] = {}
+        self._destinations: dict[str, ev.DestinationDefined] = {}
+        self._strategies: dict[str, ev.StrategyDefined] = {}
+        self._rates: dict[str, ev.VenueRateDefined] = {}
+        self._sent_ns: dict[str, list[int]] = defaultdict(list)  # of venues with a rate: when, the last ones
         self._last_order_id = 0
         self._to_be_questioned: tuple[int, str] | None = None  # an overfill: the next event must ask
 
@@ -223,6 +229,16 @@ class Auditor:
     def _venue(self, event: ev.VenueDefined) -> None:
         self._venues[event.venue] = event
 
+    def _destination(self, event: ev.DestinationDefined) -> None:
+        self._destinations[event.name] = event
+
+    def _strategy(self, event: ev.StrategyDefined) -> None:
+        self._strategies[event.name] = event
+
+    def _rate(self, event: ev.VenueRateDefined) -> None:
+        self._rates[event.venue] = event
+        self._sent_ns[event.venue].clear()
+
     def _mass_cancel(self, event: ev.MassCancelRequested) -> None:
         if event.affected >= 0 and (event.session_id, event.cl_ord_id) in self._client_ids:
             self._wrong(
@@ -280,6 +296,7 @@ class Auditor:
             "suspended": False,
             "done_for_day": False,  # of one that outlives the day: nothing more today
             "held_for": "",  # the venue that it goes to when its stop price is reached
+            "plan": "",  # the strategy that works it, or the destination that it waits for
             "queue": [],  # ClOrdIDs of replaces that wait until what is asked is answered
             "cum_qty": 0,
             "cum_notional": 0,
@@ -318,6 +335,15 @@ class Auditor:
         order["accepted"] = True
         order["held_for"] = event.venue
 
+    def _planned(self, event: ev.OrderPlanned, order: Record) -> None:
+        if order["routes"] or event.to not in {*self._strategies, *self._destinations, *self._rates}:
+            self._wrong(f"order {event.order_id} is planned for {event.to}")
+        order["plan"] = event.to
+
+    def _worked(self, event: ev.OrderWorked, order: Record) -> None:
+        if not order["plan"]:
+            self._wrong(f"order {event.order_id} is worked without a plan")
+
     def _triggered(self, event: ev.OrderTriggered, order: Record) -> None:
         order["suspended"] = False
         if event.route_id:
@@ -347,7 +373,10 @@ class Auditor:
             self._wrong(f"{name} is restated after it ended")
         if event.route_qty < route["cum_qty"]:
             self._wrong(f"{name} is restated to {event.route_qty}, {route['cum_qty']} has executed")
-        if event.order_qty - before["order_qty"] != event.route_qty - route["order_qty"]:
+        if order["plan"]:
+            if (event.order_qty, event.price) != (before["order_qty"], before["price"]):
+                self._wrong(f"{name} is restated, though only a part of it is")
+        elif event.order_qty - before["order_qty"] != event.route_qty - route["order_qty"]:
             self._wrong(f"{name} is restated to {event.order_qty}, its route to {event.route_qty}")
         route["order_qty"] = event.route_qty
         order["suspended"] = order["done_for_day"] = False
@@ -481,7 +510,8 @@ class Auditor:
         if order["held_for"]:
             self._wrong(f"order {event.order_id} goes out before its stop price is reached")
         self._new_venue_id(event.cl_ord_id)
-        self._check_venue(event.venue, order, event.ord_type, order["versions"][-1]["terms"])
+        self._check_venue(event.venue, order, event.ord_type, event.terms or order["versions"][-1]["terms"])
+        self._check_destination(event, order)
         order["routes"][event.route_id] = {
             "venue": event.venue,
             "ord_type": event.ord_type,  # where it is not the order's
@@ -492,17 +522,59 @@ class Auditor:
             "ended": False,
             "requests": {},
         }
-        routed = sum(r["cum_qty"] if r["ended"] else r["order_qty"] for r in order["routes"].values())
+        routed = sum(
+            r["cum_qty"] if r["ended"] else max(r["order_qty"], r["cum_qty"], *r["requests"].values(), 0)
+            for r in order["routes"].values()
+        )
         if routed > order["versions"][-1]["order_qty"]:
             self._wrong(
                 f"order {event.order_id}: its routes are for {routed} of {order['versions'][-1]['order_qty']}"
             )
+
+    def _check_destination(self, event: ev.OrderRouted, order: Record) -> None:
+        """That it goes where the plan says, when the venue takes more, and while nothing is asked."""
+        self._sending(event.venue, event.at_ns, may_wait=True)
+        if not event.destination:
+            if order["plan"]:
+                self._wrong(f"order {event.order_id} is planned for {order['plan']} and goes anywhere")
+            return
+        strategy = self._strategies.get(order["plan"])
+        legs = (
+            {name for name, _ in strategy.legs}
+            if strategy is not None
+            else {order["plan"] or event.destination}
+        )
+        if event.destination not in legs:
+            self._wrong(f"order {event.order_id} goes to {event.destination}, no part of {order['plan']}")
+        venues, name = set(), event.destination
+        while name and name not in venues:
+            found = self._destinations.get(name)
+            venues.add(found.venue if found is not None else name)
+            name = found.reroute_to if found is not None else ""
+        if event.venue not in venues:
+            self._wrong(f"order {event.order_id} goes to {event.venue} for {event.destination}")
+        if order["plan"] and order["requests"]:
+            self._wrong(f"order {event.order_id} gets a new part while a request is unanswered")
+        if strategy is None:
+            order["plan"] = ""
+
+    def _sending(self, venue: str, at_ns: int, *, may_wait: bool) -> None:
+        """Count a message to a venue with a rate. *Rate*: in no second more than that, and a burst."""
+        rate = self._rates.get(venue)
+        if rate is None or not rate.per_s:
+            return
+        times = self._sent_ns[venue]
+        times[:] = [t for t in times if t > at_ns - 1_000_000_000]
+        if may_wait and len(times) >= rate.per_s + rate.burst:
+            self._wrong(f"{venue} gets more than {rate.per_s} orders a second")
+        times.append(at_ns)
 
     def _route_request(self, event: ev.CancelRouted | ev.ReplaceRouted, order: Record) -> None:
         route = self._route(event, order)
         if route is None:
             return
         self._new_venue_id(event.cl_ord_id)
+        self._sending(route["venue"], event.at_ns, may_wait=False)
         if event.orig_cl_ord_id not in route["ids"]:
             self._wrong(
                 f"order {event.order_id}: {event.cl_ord_id} names {event.orig_cl_ord_id}, no id of its route"
@@ -811,6 +883,8 @@ class Auditor:
         same("day", state["day"], self.day)
         same("profiles", [p[2] for p in state["profiles"]], sorted(self._profiles))
         same("venues", [v[2] for v in state["venues"]], sorted(self._venues))
+        for name, ours in (("destinations", self._destinations), ("strategies", self._strategies)):
+            same(name, [row[2] for row in state[name]], sorted(ours))
         for name in COUNTED.values():
             same(f"count of {name}", state["counts"].get(name, 0), self.counts[name])
         theirs = {order["order_id"]: order for order in state["orders"]}
@@ -838,6 +912,7 @@ class Auditor:
         same(f"{name} versions", versions, [{k: v[k] for k in keys} for v in ours["versions"]])
         stops = [v["terms"][0] if v["terms"] else 0 for v in theirs["versions"]]
         same(f"{name} stop prices", stops, [v["terms"].stop_px for v in ours["versions"]])
+        same(f"{name} plan", (theirs["plan"] or {"to": ""})["to"], ours["plan"])
         same(f"{name} queue", [q["cl_ord_id"] for q in theirs["queued"]], ours["queue"])
         same(f"{name} done for the day", theirs["done_for_day"], ours["done_for_day"])
         is_of_today = theirs["day"] == self.day
@@ -940,6 +1015,9 @@ _OTHER: Final[dict[type, Callable[[Auditor, Any], None]]] = {
     ev.ProfileDefined: Auditor._profile,
     ev.VenueDefined: Auditor._venue,
     ev.MassCancelRequested: Auditor._mass_cancel,
+    ev.DestinationDefined: Auditor._destination,
+    ev.StrategyDefined: Auditor._strategy,
+    ev.VenueRateDefined: Auditor._rate,
     ev.DayEnded: Auditor._day_ended,
 }
 
@@ -956,6 +1034,8 @@ _ORDER: Final[dict[type, Callable[[Auditor, Any, Any], None]]] = {
     ev.OrderSuspended: Auditor._suspended,
     ev.OrderTriggered: Auditor._triggered,
     ev.OrderHeld: Auditor._held,
+    ev.OrderPlanned: Auditor._planned,
+    ev.OrderWorked: Auditor._worked,
     ev.OrderRestated: Auditor._restated,
     ev.ExecutionBusted: Auditor._busted,
     ev.ExecutionCorrected: Auditor._corrected,

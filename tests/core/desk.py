@@ -199,8 +199,29 @@ class Desk:
             taken = self._carry_out(cmd.TakeQueued(next(iter(self.state.due))))
             assert taken, "a request has its turn and nothing comes of it"
             events += taken
+        while self.state.waiting.to_work:
+            events += self._look(next(iter(self.state.waiting.to_work)))
         self.recount.check(self.state)
         return [brief(event) for event in events]
+
+    def _look(self, order_id: int) -> list[ev.Event]:
+        looked = self._carry_out(cmd.WorkOrder(order_id))
+        assert looked, "an order is looked at and nothing comes of it"
+        return looked
+
+    def wait(self, seconds: float) -> list[str]:
+        """Let so much time pass, and what is due by then happen, as the kernel does it."""
+        events: list[ev.Event] = []
+        until_ns = self.now_ns + int(seconds * 1e9)
+        while True:
+            order_id = self.state.waiting.next(self.now_ns)
+            if order_id:
+                events += self._look(order_id)
+            elif self.now_ns >= until_ns:
+                self.recount.check(self.state)
+                return [brief(event) for event in events]
+            else:
+                self.now_ns = min(self.now_ns + 10_000_000, until_ns)
 
     def _carry_out(self, command: cmd.Command) -> list[ev.Event]:
         self.now_ns += self.tick_ns
@@ -307,21 +328,23 @@ class Desk:
 
     # -- the venue: `of` is the client's ClOrdID, of an order or of a request; "#1" is order 1 ---------------
 
-    def report(self, of: str, exec_type: str, status: str = "", *, venue: str = "", **more: Any) -> list[str]:
+    def report(
+        self, of: str, exec_type: str, status: str = "", *, venue: str = "", route: int = 1, **more: Any
+    ) -> list[str]:
         """ExecutionReport(8) under our id at the venue for what the client calls `of`."""
         order = self.order(of)
         return self.do(
             cmd.VenueReport(
-                venue or order.routes[0].venue,
-                self.sent(of),
+                venue or order.routes[route - 1].venue,
+                self.sent(of, route),
                 exec_type,
                 status or ord_status(order),
                 **{"exec_id": self._exec_id(), "venue_order_id": f"V{order.order_id}"} | more,
             )
         )
 
-    def ack(self, of: str = "A") -> list[str]:
-        return self.report(of, ExecType.NEW)
+    def ack(self, of: str = "A", route: int = 1) -> list[str]:
+        return self.report(of, ExecType.NEW, route=route)
 
     def fill(self, of: str, exec_id: str, qty: str, px: str = "10", **more: Any) -> list[str]:
         return self.report(
@@ -351,27 +374,27 @@ class Desk:
             exec_restatement_reason=reason,
         )
 
-    def done_for_day(self, of: str) -> list[str]:
-        return self.report(of, ExecType.DONE_FOR_DAY, OrdStatus.DONE_FOR_DAY)
+    def done_for_day(self, of: str, route: int = 1) -> list[str]:
+        return self.report(of, ExecType.DONE_FOR_DAY, OrdStatus.DONE_FOR_DAY, route=route)
 
-    def expired(self, of: str) -> list[str]:
-        return self.report(of, ExecType.EXPIRED, OrdStatus.EXPIRED)
+    def expired(self, of: str, route: int = 1) -> list[str]:
+        return self.report(of, ExecType.EXPIRED, OrdStatus.EXPIRED, route=route)
 
-    def canceled(self, of: str, text: str = "") -> list[str]:
-        return self.report(of, ExecType.CANCELED, OrdStatus.CANCELED, text=text)
+    def canceled(self, of: str, text: str = "", route: int = 1) -> list[str]:
+        return self.report(of, ExecType.CANCELED, OrdStatus.CANCELED, text=text, route=route)
 
-    def replaced(self, of: str) -> list[str]:
-        return self.report(of, ExecType.REPLACED, OrdStatus.NEW)
+    def replaced(self, of: str, route: int = 1) -> list[str]:
+        return self.report(of, ExecType.REPLACED, OrdStatus.NEW, route=route)
 
-    def rejected(self, of: str, text: str = "no") -> list[str]:
-        return self.report(of, ExecType.REJECTED, OrdStatus.REJECTED, ord_rej_reason=99, text=text)
-
-    def refused(self, of: str, reason: int = 0, text: str = "too late") -> list[str]:
-        """OrderCancelReject(9) to the request that the client calls `of`."""
-        order = self.order(of)
-        return self.do(
-            cmd.VenueCancelReject(order.routes[0].venue, self.sent(of), cxl_rej_reason=reason, text=text)
+    def rejected(self, of: str, text: str = "no", route: int = 1) -> list[str]:
+        return self.report(
+            of, ExecType.REJECTED, OrdStatus.REJECTED, ord_rej_reason=99, text=text, route=route
         )
+
+    def refused(self, of: str, reason: int = 0, text: str = "too late", route: int = 1) -> list[str]:
+        """OrderCancelReject(9) to the request that the client calls `of`."""
+        venue = self.order(of).routes[route - 1].venue
+        return self.do(cmd.VenueCancelReject(venue, self.sent(of, route), cxl_rej_reason=reason, text=text))
 
     def stands(self, of: str, status: str, cum: str = "0") -> list[str]:
         """The venue's answer to our question about `of`: ExecType(150)=I."""
@@ -412,23 +435,32 @@ class Desk:
     # -- looking ---------------------------------------------------------------------------------------------
 
     def order(self, cl_ord_id: str = "A", session: str = ALPHA) -> Order:
+        cl_ord_id = cl_ord_id.removesuffix("/")
         if cl_ord_id.startswith("#"):
             return self.state.orders[int(cl_ord_id[1:])]
         order = self.state.find(session, cl_ord_id) or self.state.find(BRAVO, cl_ord_id)
         assert order is not None, f"no order {cl_ord_id}"
         return order
 
-    def sent(self, of: str) -> str:
-        """Our id at the venue for what the client calls `of`: its order's first, or the request's."""
+    def sent(self, of: str, route: int = 1) -> str:
+        """Our id at the venue of a route for what the client calls `of`: its order's first, or the request's.
+
+        `our own` after the order's id, "A/", means the last wish of our own.
+        """
+        own = of.endswith("/")
+        of = of.removesuffix("/")
         order_id = self.order(of).order_id
+        first = f"{EPOCH}-{order_id}-{route}-1"
         if of.startswith("#"):
-            return f"{EPOCH}-{order_id}-1-1"
-        for event in self.events:
-            if not isinstance(event, ev.CancelRouted | ev.ReplaceRouted) or event.order_id != order_id:
-                continue
-            if event.request_cl_ord_id == of:
-                return event.cl_ord_id
-        return f"{EPOCH}-{order_id}-1-1"
+            return first
+        asked = [
+            event
+            for event in self.events
+            if isinstance(event, ev.CancelRouted | ev.ReplaceRouted)
+            and (event.order_id, event.route_id) == (order_id, route)
+            and event.request_cl_ord_id == ("" if own else of)
+        ]
+        return asked[-1 if own else 0].cl_ord_id if asked else first
 
     def now(self, of: str = "A") -> str:
         """How the order stands: "partially_filled 40 of 100, 60 open, as A"."""
@@ -510,6 +542,7 @@ class Recount:
                 "done today": False,
                 "asked": {},
                 "waiting": [],
+                "overfilled": False,
                 "executions": defaultdict(dict),
             }
         elif isinstance(event, ev.OrderEvent) and event.order_id in self.orders:
@@ -518,6 +551,8 @@ class Recount:
     def _about(self, event: ev.OrderEvent, order: dict[str, Any]) -> None:
         if isinstance(event, ev.OrderAccepted | ev.OrderHeld):
             order["live"] = True
+        elif isinstance(event, ev.ReportQuestioned):
+            order["overfilled"] |= event.reason == "overfill"
         elif isinstance(event, ev.OrderFilled):
             rows = order["executions"][event.route_id]
             rows[event.exec_id] = [len(rows) + 1, event.last_qty, event.last_px, self.day, True]
@@ -630,6 +665,8 @@ class Recount:
                 sums = (sum(row[1] for row in standing), sum(row[1] * row[2] for row in standing))
                 assert (route.cum_qty, route.cum_notional) == sums, f"order {order_id}"
             self._add_risk(risk, order, cum)
+            if not order["overfilled"]:
+                self._check_ledger(theirs)
         for name, counters in state.risk.items():
             for counter in COUNTERS:
                 found = {key: n for key, n in getattr(counters, counter).items() if n}
@@ -669,6 +706,16 @@ class Recount:
         if order["buys"]:
             worths = [qty * hold * item.price_unit // SCALE for qty, hold in holds]
             risk[account, "held"][item.currency] += max(worths)
+
+    def _check_ledger(self, order: Order) -> None:
+        """What the routes have and may still get is never more than the order, unless a venue overfilled."""
+        total = 0
+        for route in order.routes:
+            is_open = route.working not in (*ENDS.values(), OrdStatus.DONE_FOR_DAY)
+            asked = [route.order_qty, *(r.order_qty for r in route.requests)] if is_open else []
+            total += max([route.cum_qty, *asked])
+        most = max([order.order_qty, *(r.order_qty for r in order.requests)])
+        assert len(order.routes) < 2 or total <= most, f"order {order.order_id}: routes for {total} of {most}"
 
     def _check_books(self, state: State) -> None:
         for symbol in self.items:

@@ -37,7 +37,7 @@ EXAMPLES: tuple[ev.Event, ...] = (
     ev.OrderExpired(1, 2, "t"),
     ev.OrderDoneForDay(1, 2, "t"),
     ev.StatusRequested(1, 2, "s", "c", "i", "S", "1"),
-    ev.OrderRouted(1, 2, 3, "v", "c", Qty(5), Px(6), "1"),
+    ev.OrderRouted(1, 2, 3, "v", "c", Qty(5), Px(6), "1", "r", "f", "d", Terms(target_strategy="2"), "3"),
     ev.RouteAccepted(1, 2, 3, "V"),
     ev.RouteRejected(1, 2, 3, 5, "t"),
     ev.CancelRouted(1, 2, 3, "c", "o", "r"),
@@ -63,4 +63,9 @@ EXAMPLES: tuple[ev.Event, ...] = (
     ev.MassCancelRequested(1, "s", "c", "1", "S", "2", -1, "t"),
     ev.MassStatusRequested(1, 2, "s", "m", 5, True),
     ev.OrderHeld(1, 2, "v"),
+    ev.DestinationDefined(1, "d", "v", "reroute", "e", Terms(target_strategy="2")),
+    ev.StrategyDefined(1, "s", "twap", (("d", 5), ("e", 6)), "desk", 7, 8, Qty(9)),
+    ev.OrderPlanned(1, 2, "s", "r", "f"),
+    ev.OrderWorked(1, 2, 5, ("rate:v", "down:w"), 6, 7, "t"),
+    ev.VenueRateDefined(1, "v", 5, 6),
 )

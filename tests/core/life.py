@@ -8,10 +8,12 @@ import random
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
+
 from oms.core import commands as cmd
 from oms.core import events as ev
 from oms.core.types import ExecType, OrdStatus, Px, Qty, Side, Terms
-from tests.core.desk import ALPHA, BRAVO, LSE, SIM, START_NS, Desk, scaled, terms
+from tests.core.desk import ALPHA, BRAVO, FIRM, LSE, SIM, START_NS, Desk, scaled, terms
 
 STATUSES = (
     OrdStatus.NEW, OrdStatus.PARTIALLY_FILLED, OrdStatus.FILLED, OrdStatus.CANCELED, OrdStatus.REJECTED,
@@ -19,6 +21,19 @@ STATUSES = (
 )  # fmt: skip
 
 LACKING = ev.VenueDefined(START_NS, LSE, ("1", "2"), ("0", "1", "3"), ("exec_inst", "min_qty"))
+
+PARTS = (
+    ev.DestinationDefined(START_NS, "PATIENT", LSE, "park"),
+    ev.DestinationDefined(START_NS, "DETOUR", LSE, "reroute", SIM),
+    ev.DestinationDefined(START_NS, "ALGO", SIM, "park", terms=Terms(target_strategy="1001")),
+    ev.StrategyDefined(START_NS, "HALVES", "split", ((SIM, 1), ("PATIENT", 1), ("ALGO", 2)), "desk"),
+    ev.StrategyDefined(START_NS, "TURNS", "sequential", (("PATIENT", 200), (SIM, 100), ("ALGO", 0)), "end"),
+    ev.StrategyDefined(START_NS, "SLICES", "iceberg", ((SIM, 1),), "end", slice_qty=Qty(scaled("70"))),
+    ev.StrategyDefined(
+        START_NS, "TIMED", "twap", ((SIM, 1), ("DETOUR", 1)), "desk", 500_000_000, 100_000_000
+    ),
+)
+"""Destinations and strategies: half of the lives have orders that are worked in parts."""
 
 PRICES = {"IBM": ("88", "89.5", "90", "91.25", "95"), "VOD": ("80", "79", "80.5"), "TOY": ("2000", "1999.5")}
 UNTIL = ("20261122", "20261123", "20261125")
@@ -41,6 +56,8 @@ class Life:
         self.ids: list[str] = []
         self.held_back: list[cmd.Command] = []
         desk._take(LACKING)
+        for event in PARTS if seed % 2 else ():
+            desk._take(event)
 
     def step(self) -> None:
         """One random thing."""
@@ -55,6 +72,7 @@ class Life:
             (2, self.again),
             (2, self.late),
             (2, self.outside),
+            (2 if self.seed % 2 else 0, self.parts),
             (1, self.person),
         )
         weights, calls = zip(*kinds, strict=True)
@@ -77,6 +95,12 @@ class Life:
     def some_routed(self) -> str | None:
         of = self.some_id()
         return of if self.desk.order(of).routes else None
+
+    def some_route(self, of: str) -> int:
+        """One of its routes; where there are several, one that is open as a rule."""
+        routes = self.desk.order(of).routes
+        alive = [route.route_id for route in routes if not route.ended]
+        return self.rng.choice(alive) if len(routes) > 1 and alive and self.rng.random() < 0.9 else 1
 
     # -- clients ---------------------------------------------------------------------------------------------
 
@@ -134,7 +158,8 @@ class Life:
         of = self.some_routed()
         if of is not None:
             qty = rng.choice(("10", "50", "100", "100", "33.00000003"))
-            self.desk.fill(of, f"x{rng.randrange(300)}", qty, rng.choice(("88", "90", "91.5", "90.00000007")))
+            px = rng.choice(("88", "90", "91.5", "90.00000007"))
+            self.desk.fill(of, f"x{rng.randrange(300)}", qty, px, route=self.some_route(of))
 
     def change_execution(self) -> None:
         """A bust or a correction: of what is known as a rule, of what is not, and of what stands no more."""
@@ -159,17 +184,19 @@ class Life:
         if of is None:
             return
         desk, rng = self.desk, self.rng
+        n = self.some_route(of)
+        own = f"{of}/" if n > 1 and rng.random() < 0.3 else of
         rng.choice((
-            lambda: desk.ack(of),
-            lambda: desk.ack(of),
-            lambda: desk.canceled(of, "text"),
-            lambda: desk.replaced(of),
-            lambda: desk.replaced(of),
-            lambda: desk.rejected(of),
-            lambda: desk.refused(of),
-            lambda: desk.refused(of),
-            lambda: desk.expired(of),
-            lambda: desk.done_for_day(of),
+            lambda: desk.ack(of, n),
+            lambda: desk.ack(of, n),
+            lambda: desk.canceled(own, "text", n),
+            lambda: desk.replaced(own, n),
+            lambda: desk.replaced(own, n),
+            lambda: desk.rejected(of, route=n),
+            lambda: desk.refused(own, route=n),
+            lambda: desk.refused(own, route=n),
+            lambda: desk.expired(of, n),
+            lambda: desk.done_for_day(of, n),
             lambda: desk.stands(of, rng.choice(STATUSES)),
             lambda: desk.not_taken(of, "D"),
         ))()  # fmt: skip
@@ -217,6 +244,18 @@ class Life:
                 exec_ref_id=exec_id,
             )
             self.held_back += [bust, fill] if self.rng.random() < 0.8 else [fill, bust]
+
+    def parts(self) -> None:
+        """Orders in IBM go by another way from now on; time passes; a venue takes so many a second."""
+        desk, rng = self.desk, self.rng
+        to = rng.choice((*(event.name for event in PARTS), SIM))
+        rate = ev.VenueRateDefined(desk.now_ns, SIM, rng.choice((0, 20, 50)), rng.choice((1, 2, 5)))
+        rng.choice((
+            lambda: desk._take(msgspec.structs.replace(FIRM, market_venues=(("XLON", LSE), ("XNYS", to)))),
+            lambda: desk.wait(rng.choice((0.1, 0.3))),
+            lambda: desk.wait(rng.choice((0.1, 0.3))),
+            lambda: desk._take(rate),
+        ))()  # fmt: skip
 
     # -- the rest of the world -------------------------------------------------------------------------------
 

@@ -16,6 +16,7 @@ EXAMPLES: tuple[cmd.Command, ...] = (
     cmd.CancelOrder("s", "c", "o", "S", "1"),
     cmd.ReplaceOrder("s", "c", "o", "S", "1", Qty(5), "2", Px(6), Terms(stop_px=Px(7))),
     cmd.TakeQueued(5),
+    cmd.WorkOrder(5),
     cmd.AskStatus("v", "c"),
     cmd.RequestStatus("s", "c", "S", "1", "i"),
     cmd.VenueReport(

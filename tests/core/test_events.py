@@ -46,7 +46,7 @@ GOLDEN = {
     "OrderExpired":            "941f0102a174",
     "OrderDoneForDay":         "94200102a174",
     "StatusRequested":         "98210102a173a163a169a153a131",
-    "OrderRouted":             "9928010203a176a1630506a131",
+    "OrderRouted":             "9e28010203a176a1630506a131a172a166a1649a00a00000a0a000a132a0a0a133",
     "RouteAccepted":           "9529010203a156",
     "RouteRejected":           "962a01020305a174",
     "CancelRouted":            "972b010203a163a16fa172",
@@ -72,6 +72,11 @@ GOLDEN = {
     "MassCancelRequested":     "993f01a173a163a131a153a132ffa174",
     "MassStatusRequested":     "97400102a173a16d05c3",
     "OrderHeld":               "94410102a176",
+    "DestinationDefined":      "976901a164a176a77265726f757465a1659a00a00000a0a000a132a0a0",
+    "StrategyDefined":         "996a01a173a4747761709292a1640592a16506a46465736b070809",
+    "OrderPlanned":            "966b0102a173a172a166",
+    "OrderWorked":             "986c01020592a6726174653a76a6646f776e3a770607a174",
+    "VenueRateDefined":        "956d01a1760506",
 }  # fmt: skip
 """Never change a line. Where a field is appended, its line moves to FORMERLY and the new bytes stand here."""
 
@@ -85,6 +90,7 @@ FORMERLY: tuple[tuple[str, ev.Event], ...] = (
     ("951d0102a163a174", ev.OrderCanceled(1, 2, "c", "t")),
     ("9630010203c3a174", ev.RouteExpired(1, 2, 3, True, "t")),
     ("9828010203a176a1630506", ev.OrderRouted(1, 2, 3, "v", "c", Qty(5), Px(6))),
+    ("9928010203a176a1630506a131", ev.OrderRouted(1, 2, 3, "v", "c", Qty(5), Px(6), "1")),
 )
 """Lines of older versions, with the event that they must still be read as: new fields have defaults."""
 

@@ -13,10 +13,12 @@ from oms.core.types import ExecType, OrdStatus, Px, Qty, Side
 from tests.core.desk import (
     ALPHA,
     BRAVO,
+    FIRM,
     LSE,
     REFERENCE_DATA,
     SESSIONS_UP,
     SIM,
+    START_NS,
     Desk,
     account,
     audit_books,
@@ -25,7 +27,7 @@ from tests.core.desk import (
     terms,
 )
 from tests.core.examples import EXAMPLES
-from tests.core.life import LACKING, kinds_of, live_on
+from tests.core.life import LACKING, PARTS, kinds_of, live_on
 
 SEEDS = range(6)
 STEPS = 200
@@ -74,6 +76,10 @@ def everything(desk: Desk) -> None:
     desk.new("N", "10", "", symbol="VOD", account="ACC", ord_type="3", terms=terms(stop="85"))
     desk.cancel_all("O", "TOY")
     desk.ask_all()
+    for event in (*PARTS, ev.VenueRateDefined(START_NS, SIM, 50, 5)):
+        desk._take(event)
+    desk._take(msgspec.structs.replace(FIRM, market_venues=(("XNYS", "HALVES"),)))
+    desk.new("P")
     desk.end_day()
 
 
@@ -319,7 +325,7 @@ def test_counts_are_the_desks_numbers_of_the_day() -> None:
     desk = Desk()
     everything(desk)
     assert desk.state.counts == {
-        "orders": 6, "denied": 1, "rejected": 1, "fills": 2, "canceled": 1, "expired": 2, "replaced": 2,
+        "orders": 7, "denied": 1, "rejected": 1, "fills": 2, "canceled": 1, "expired": 3, "replaced": 2,
         "requests_denied": 1, "requests_rejected": 1, "questioned": 2, "busts": 1, "corrections": 1,
     }  # fmt: skip
 
