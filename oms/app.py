@@ -157,6 +157,8 @@ class Engine:
         self.sessions.poll()
         if self.application.failure is not None:
             raise self.application.failure
+        if self.application.catching_up:
+            self.sessions.catch_up()
         if ready:
             busy |= self.operator.turn()
         if self.kernel.state.waiting.any:

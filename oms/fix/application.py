@@ -13,6 +13,10 @@ What this module guards against, all of it tried:
   logon was asked about at the logon; what has been sent since then, behind a gap that the venue has just
   found, is asked about now. Cancels and questions may go late.
 
+A venue is *up* for the engine when it has answered a TestRequest that was sent after its logon, and not
+sooner: until then it may still find that messages of the connection before are missing, and everything that
+is sent meanwhile would lie behind that gap. Each of its ResendRequests starts the question anew.
+
 Sequence numbers are journaled here where they move without the kernel: by administrative messages, and by the
 rejects that QuickFIX writes itself.
 """
@@ -64,6 +68,9 @@ class Application(quickfix.Application):
         # ResendRequests that came while something before them was missing: see Sessions.tick.
         self.early_resend_requests: dict[str, int] = {}
         self.on_up: list[str] = []  # sessions that came up since the loop looked last
+        # Venues that have logged on and may still miss something -> the TestReqID(112) whose answer says that
+        # they do not, empty until it is sent, and when they logged on.
+        self.catching_up: dict[str, tuple[str, int]] = {}
         self._first_number: dict[str, int] = {}  # session -> the first MsgSeqNum(34) after its logon
 
     # -- application messages --------------------------------------------------------------------------------
@@ -109,7 +116,8 @@ class Application(quickfix.Application):
             name = self.names[session_id.toString()]
             if found.get("43") == "Y":
                 stale = name in self.kernel.venues and found["35"] in _NEVER_LATE
-                if stale and int(found["34"]) >= self._first_number.get(name, 0):
+                asked_later = name in self.catching_up
+                if stale and not asked_later and int(found["34"]) >= self._first_number.get(name, 0):
                     self.kernel.on_command(cmd.AskStatus(name, found["11"]), "session")
             else:
                 # Written by QuickFIX itself, a BusinessMessageReject: it has taken a number.
@@ -148,6 +156,8 @@ class Application(quickfix.Application):
                 self.kernel.record(ev.SessionMoved(self.kernel.clock(), name, 0, moved))
             if found["35"] == MsgType.REJECT:
                 self._refused(name, found)
+            if name in self.catching_up:
+                self._catch_up(name, found)
         except quickfix.IncorrectTagValue:
             raise
         except Exception as error:
@@ -189,6 +199,14 @@ class Application(quickfix.Application):
         except Exception as error:
             self._fail(error)
 
+    def _catch_up(self, name: str, found: dict[str, str]) -> None:
+        asked, since_ns = self.catching_up[name]
+        if found["35"] == MsgType.RESEND_REQUEST:
+            # What fills the gap goes over the question as well: it has to be asked again.
+            self.catching_up[name] = ("", since_ns)
+        elif found["35"] == MsgType.HEARTBEAT and asked and found.get("112") == asked:
+            self.is_up(name)
+
     def _refused(self, name: str, found: dict[str, str]) -> None:
         """A counterparty's session-level Reject(3) of a message of ours."""
         log.warning("%s rejected message %s: %s", name, found.get("45"), found.get("58", ""))
@@ -207,10 +225,18 @@ class Application(quickfix.Application):
             name = self.names[session_id.toString()]
             log.info("%s logged on", name)
             self.on_up.append(name)
-            self._first_number[name] = self.kernel.ledger.of(name).next_out
-            self.kernel.on_command(cmd.LogOn(name), "session")
+            if name in self.kernel.venues:
+                self.catching_up[name] = ("", self.kernel.clock())
+            else:
+                self.kernel.on_command(cmd.LogOn(name), "session")
         except Exception as error:
             self._fail(error)
+
+    def is_up(self, name: str) -> None:
+        """A venue has caught up with what was sent: it is asked about what is in doubt, and gets orders."""
+        del self.catching_up[name]
+        self._first_number[name] = self.kernel.ledger.of(name).next_out
+        self.kernel.on_command(cmd.LogOn(name), "session")
 
     def onLogout(self, session_id: quickfix.SessionID) -> None:
         """A session is down."""
@@ -218,6 +244,7 @@ class Application(quickfix.Application):
         try:
             name = self.names[session_id.toString()]
             log.info("%s logged out", name)
+            self.catching_up.pop(name, None)
             self.kernel.on_command(cmd.LogOut(name), "session")
         except Exception as error:
             self._fail(error)

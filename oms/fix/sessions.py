@@ -60,6 +60,9 @@ _DEFAULTS: Final = {
 }
 
 
+_PATIENCE_NS: Final = 5_000_000_000
+"""How long a venue may take to say that it has caught up."""
+
 _NUMBERS: Final = ("HeartBtInt", "ReconnectInterval", "MaxLatency", "LogonTimeout", "LogoutTimeout")
 
 
@@ -244,6 +247,7 @@ class Sessions:
         self._store = quickfix.MemoryStoreFactory()
         self._sessions: dict[str, quickfix.Session] = {}
         self._polls: list[Callable[[], bool]] = []
+        self._questions = 0
         self._keep: list[object] = []  # QuickFIX holds plain references to these
         self.acceptor: quickfix.SocketAcceptor | None = None
         if clients:
@@ -349,6 +353,22 @@ class Sessions:
                 session.next(now)
         if self.application.early_resend_requests:
             self._close_gaps()
+
+    def catch_up(self) -> None:
+        """Ask venues that have just logged on whether they have read everything: see `application`."""
+        waiting = self.application.catching_up
+        now_ns = self.application.kernel.clock()
+        for name, (asked, since_ns) in list(waiting.items()):
+            if now_ns - since_ns > _PATIENCE_NS:
+                log.warning("%s does not answer a TestRequest: it is taken to be up", name)
+                self.application.is_up(name)
+            elif not asked:
+                self._questions += 1
+                question = f"caught-up-{self._questions}"
+                waiting[name] = (question, since_ns)
+                message = quickfix.Message()
+                message.setString(f"35=1\x01112={question}\x01", False)
+                self._sessions[name].send(message)
 
     def _close_gaps(self) -> None:
         """Get past a number that QuickFIX loses: that of a ResendRequest which came behind a gap.

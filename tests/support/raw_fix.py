@@ -134,6 +134,7 @@ class Peer:
         self.log: list[str] = []  # both directions, for the message of a failed wait
         self.resends = True  # False: a ResendRequest is answered with one gap fill
         self.asks = True  # False: a gap is noticed and left
+        self.answers = True  # False: a TestRequest is read and left
         self.is_open = False
         self._socket: socket.socket | None = None
         self._buffer = b""
@@ -379,7 +380,7 @@ class Peer:
             self.inbox.append(message)
             return True
         self.admin.append(message)
-        if message.type == "1":
+        if message.type == "1" and self.answers:
             self.send("0", {112: message[112]})
         elif message.type == "2":
             self.resend(int(message[7]), int(message[16]))

@@ -40,7 +40,14 @@ class RawVenue(Peer):
         self.send("A", [(98, 0), (108, logon[108]), *self.version(), *pairs_of(more)])
         if logon.seq >= self.next_in and self.asks:
             self.send("2", {7: self.next_in, 16: 0})
+        if self.asks:
+            self.catch_up()
         return logon
+
+    def catch_up(self) -> None:
+        """Read until the engine has asked whether everything was read, and has heard that it was."""
+        self.wait(lambda m: m.type == "1" and str(m.get(112)).startswith("caught-up"))
+        self.ping()
 
     def forget(self, count: int = 1) -> None:
         """Be as if the engine's last messages had never arrived."""
