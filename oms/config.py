@@ -114,12 +114,13 @@ class DestinationTable(Strict, frozen=True):
 class StrategyTable(Strict, frozen=True):
     """[strategy.NAME]: an order is worked in parts."""
 
-    kind: Literal["split", "sequential", "iceberg", "twap"]
+    kind: Literal["split", "sequential", "iceberg", "twap", "sweep", "participation"]
     legs: tuple[tuple[str, int], ...]  # (destination, weight; of a sequence: milliseconds, 0 for no end)
     when_refused: Literal["desk", "end"] = "desk"  # what no destination takes waits for a person, or ends
     slice_qty: str = ""  # what a part shows at most
     duration_s: str = ""
     interval_s: str = ""
+    rate_percent: str = ""  # share of what is traded
 
 
 class RateTable(Strict, frozen=True):

@@ -21,10 +21,16 @@ KEYS: Final[dict[str, tuple[str, ...]]] = {
     "sequential": (),
     "iceberg": ("slice_qty",),
     "twap": ("duration_s", "interval_s", "slice_qty"),
+    "sweep": (),
+    "participation": ("interval_s", "slice_qty", "rate_percent"),
 }
 """Kind of strategy -> the keys that it reads besides its legs."""
 
-_NEEDED: Final = {"iceberg": ("slice_qty",), "twap": ("duration_s", "interval_s")}
+_NEEDED: Final = {
+    "iceberg": ("slice_qty",),
+    "twap": ("duration_s", "interval_s"),
+    "participation": ("interval_s", "rate_percent"),
+}
 
 
 def names(config: Config, venues: list[str]) -> frozenset[str]:
@@ -102,9 +108,9 @@ def _strategy(
             raise ConfigError(f"{where}.legs: {leg!r} is neither a venue nor a destination")
         if number < 0 or (number == 0 and table.kind == "split"):
             raise ConfigError(f"{where}.legs: {leg}: {number} is not a {_number_of(table.kind)}")
-    if table.kind == "split" and len({leg for leg, _ in table.legs}) < len(table.legs):
+    if table.kind in ("split", "sweep") and len({leg for leg, _ in table.legs}) < len(table.legs):
         raise ConfigError(f"{where}.legs: a destination stands there twice")
-    for key in ("slice_qty", "duration_s", "interval_s"):
+    for key in ("slice_qty", "duration_s", "interval_s", "rate_percent"):
         if getattr(table, key) and key not in KEYS[table.kind]:
             raise ConfigError(f"{where}.{key}: a strategy of kind {table.kind!r} takes no such key")
         if not getattr(table, key) and key in _NEEDED.get(table.kind, ()):
@@ -112,7 +118,7 @@ def _strategy(
     duration_ns, interval_ns = (
         _nanoseconds(where, key, getattr(table, key)) for key in ("duration_s", "interval_s")
     )
-    if interval_ns > duration_ns:
+    if duration_ns and interval_ns > duration_ns:
         raise ConfigError(f"{where}.interval_s is longer than duration_s")
     try:
         slice_qty = parse_scaled(table.slice_qty or "0")
@@ -120,13 +126,34 @@ def _strategy(
         raise ConfigError(f"{where}.slice_qty: {error}") from None
     if slice_qty < 0:
         raise ConfigError(f"{where}.slice_qty must not be negative")
+    rate_bps = _rate_bps(where, table.rate_percent)
     return ev.StrategyDefined(
-        at_ns, name, table.kind, table.legs, table.when_refused, duration_ns, interval_ns, Qty(slice_qty)
+        at_ns,
+        name,
+        table.kind,
+        table.legs,
+        table.when_refused,
+        duration_ns,
+        interval_ns,
+        Qty(slice_qty),
+        rate_bps,
     )
 
 
 def _number_of(kind: str) -> str:
     return "number of milliseconds" if kind == "sequential" else "weight"
+
+
+def _rate_bps(where: str, text: str) -> int:
+    try:
+        bps = Decimal(text or "0") * 100
+    except InvalidOperation:
+        bps = Decimal(-1)
+    if not bps.is_finite() or bps != int(bps) or not 0 <= bps <= 10_000:
+        raise ConfigError(
+            f"{where}.rate_percent: {text!r} is not a share between 0 and 100, in steps of 0.01"
+        )
+    return int(bps)
 
 
 def _nanoseconds(where: str, key: str, text: str) -> int:

@@ -174,6 +174,21 @@ class PublishPrice(Command, frozen=True, gc=False):
     source: str
 
 
+class BookUpdate(Struct, frozen=True, gc=False, array_like=True):
+    """What a venue says of one instrument. `entries`: (MDEntryType(269), price, quantity)."""
+
+    symbol: str
+    full: bool  # all that it displays, not only what has changed
+    entries: tuple[tuple[str, int, int], ...]
+
+
+class UpdateBooks(Command, frozen=True, gc=False):
+    """MarketDataSnapshotFullRefresh(W) or MarketDataIncrementalRefresh(X) from a venue."""
+
+    venue: str
+    updates: tuple[BookUpdate, ...]
+
+
 class LogOn(Command, frozen=True, gc=False):
     """A session is up. For a venue: what is in doubt there is asked about."""
 
@@ -227,6 +242,7 @@ AnyCommand = (
     | DontKnow
     | EndDay
     | PublishPrice
+    | UpdateBooks
     | LogOn
     | LogOut
     | AskStatus

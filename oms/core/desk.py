@@ -5,11 +5,13 @@ from oms.core import events as ev
 from oms.core.decision import (
     Events,
 )
+from oms.core.market import TRADE, VenueDepth
 from oms.core.reports import order_ended
 from oms.core.requests import trigger
 from oms.core.state import State
 from oms.core.types import (
     OrdStatus,
+    Px,
     utc_date,
 )
 
@@ -51,6 +53,23 @@ def publish_price(state: State, command: cmd.PublishPrice, now_ns: int) -> Event
         return []
     changed = ev.ReferencePriceChanged(now_ns, command.symbol, command.px, command.source)
     return [changed, *trigger(state, command.symbol, command.px, now_ns)]
+
+
+def update_books(state: State, command: cmd.UpdateBooks, now_ns: int) -> Events:
+    """What a venue displays. The price of a trade is a reference price; so is a first mid where none was."""
+    events: Events = []
+    for update in command.updates:
+        if update.symbol not in state.instruments:
+            continue
+        if update.entries or update.full:
+            events.append(ev.BookChanged(now_ns, update.symbol, command.venue, update.full, update.entries))
+        px = next((px for kind, px, _ in reversed(update.entries) if kind == TRADE), 0)
+        if not px and update.symbol not in state.reference_px:
+            depth = VenueDepth()
+            depth.change(True, update.entries, now_ns)
+            px = depth.mid()
+        events += publish_price(state, cmd.PublishPrice(update.symbol, Px(px), command.venue), now_ns)
+    return events
 
 
 def dont_know(state: State, command: cmd.DontKnow, now_ns: int) -> Events:

@@ -43,6 +43,7 @@ _DECIDE: Final[dict[type, Callable[[State, Any, int], Events]]] = {
     cmd.VenueCancelReject: reports.venue_cancel_reject,
     cmd.VenueRefusal: reports.venue_refusal,
     cmd.PublishPrice: desk.publish_price,
+    cmd.UpdateBooks: desk.update_books,
     cmd.LogOn: desk.log_on,
     cmd.LogOut: desk.log_out,
     cmd.AskStatus: desk.ask_status,

@@ -609,6 +609,7 @@ class StrategyDefined(Event, frozen=True, array_like=True, gc=False, tag=106):
     duration_ns: int = 0
     interval_ns: int = 0
     slice_qty: Qty = Qty(0)  # what a part shows; 0 for no limit
+    rate_bps: int = 0  # share of what others trade, in 1/100 of a percent
 
 
 class OrderPlanned(OrderEvent, frozen=True, array_like=True, gc=False, tag=107):
@@ -635,6 +636,15 @@ class VenueRateDefined(Event, frozen=True, array_like=True, gc=False, tag=109):
     venue: str
     per_s: int  # messages a second; 0: as many as there are
     burst: int  # how many may come at once
+
+
+class BookChanged(Event, frozen=True, array_like=True, gc=False, tag=113):
+    """A venue displays other prices or quantities, or says what was traded. See `market`."""
+
+    symbol: str
+    venue: str
+    full: bool  # all that it displays, not only what has changed
+    entries: tuple[tuple[str, int, int], ...]  # (MDEntryType(269), price, quantity)
 
 
 AnyEvent = (
@@ -698,6 +708,7 @@ AnyEvent = (
     | OrderPlanned
     | OrderWorked
     | VenueRateDefined
+    | BookChanged
 )
 
 encode: Final = msgspec.msgpack.Encoder().encode

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 def _engine_started(state: State, event: ev.EngineStarted) -> None:
     state.epoch = event.epoch
     state.sessions_up.clear()
+    state.market.depth.clear()
 
 
 def _instrument_defined(state: State, event: ev.InstrumentDefined) -> None:
@@ -52,10 +53,15 @@ def _session_logged_on(state: State, event: ev.SessionLoggedOn) -> None:
 
 def _session_logged_out(state: State, event: ev.SessionLoggedOut) -> None:
     state.sessions_up.discard(event.session_id)
+    state.market.forget(event.session_id)
 
 
 def _reference_price_changed(state: State, event: ev.ReferencePriceChanged) -> None:
     state.reference_px[event.symbol] = event.px
+
+
+def _book_changed(state: State, event: ev.BookChanged) -> None:
+    state.market.change(event.symbol, event.venue, event.full, event.entries, event.at_ns)
 
 
 def _trading_halted(state: State, event: ev.TradingHalted) -> None:
@@ -424,7 +430,8 @@ def _route_of_destination(state: State, event: ev.OrderRouted, order: Order, rou
 
 def _order_planned(state: State, event: ev.OrderPlanned) -> None:
     order = state.orders[event.order_id]
-    order.plan = Plan(event.to, event.at_ns, event.at_ns)
+    volume = state.market.volume.get(order.symbol, 0)
+    order.plan = Plan(event.to, event.at_ns, event.at_ns, volume=volume)
     state.waiting.look_at(order)
 
 
@@ -558,6 +565,7 @@ HANDLERS: Final[dict[type, Callable[[State, Any], None]]] = {
     ev.SessionLoggedOn: _session_logged_on,
     ev.SessionLoggedOut: _session_logged_out,
     ev.ReferencePriceChanged: _reference_price_changed,
+    ev.BookChanged: _book_changed,
     ev.TradingHalted: _trading_halted,
     ev.TradingResumed: _trading_resumed,
     ev.OrderReceived: _order_received,

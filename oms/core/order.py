@@ -106,6 +106,7 @@ class Plan(Struct, gc=False):
     round: int = 0
     place: int = 0  # its age among those who wait
     stuck: str = ""
+    volume: int = 0  # what had been traded when the order came
 
 
 class Route(Struct, gc=False):

@@ -201,7 +201,7 @@ def _reported_restated(
     state: State, order: Order, route: Route, command: cmd.VenueReport, now_ns: int
 ) -> Events:
     """The venue carries the order on, cuts its quantity or changes its price, unasked."""
-    if route.working in ENDED:
+    if route.working in ENDED or order_ended(order):
         return [_questioned(now_ns, order.order_id, command, "restated_after_its_end")]
     route_qty = command.order_qty or route.order_qty
     if route_qty < route.cum_qty:

@@ -24,8 +24,9 @@ from oms.core.decision import (
 )
 from oms.core.held import TURNS_INTO
 from oms.core.order import ENDED, Order, Route
-from oms.core.routing import can_be_held, choose_venue, venue_down, venue_lacks
+from oms.core.routing import can_be_held, choose_venue, once_triggered, venue_down, venue_lacks
 from oms.core.state import State, route_cl_ord_id
+from oms.core.strategies import gate, merged, takes_any, with_terms
 from oms.core.types import (
     CxlRejResponseTo,
     Px,
@@ -34,15 +35,7 @@ from oms.core.types import (
     TimeInForce,
     format_scaled,
 )
-from oms.core.working import (
-    cancel_parts,
-    cannot_replace,
-    gate,
-    merged,
-    replace_parts,
-    takes_any,
-    with_terms,
-)
+from oms.core.working import cancel_parts, cannot_replace, replace_parts
 
 MOST_REQUESTS: Final = 16
 """How many requests of one order may be unanswered at once."""
@@ -334,8 +327,8 @@ def _replace(
             refused = cannot_replace(state, order, ask)
         if refused is None and route is not None:
             refused = venue_down(state, route.venue)
-            if refused is None and not route.ord_type:
-                refused = venue_lacks(state, route.venue, ask)
+            if refused is None:
+                refused = venue_lacks(state, route.venue, once_triggered(ask) if route.ord_type else ask)
         # A control's OrdRejReason(103) is no CxlRejReason(102).
         denial = Denial(refused.reason, OTHER, refused.text) if refused is not None else None
     if denial is not None:

@@ -37,10 +37,14 @@ def can_be_held(state: State, venue: str, ask: Ask) -> bool:
     known = state.venues.get(venue)
     if known is None or ask.ord_type in known.ord_types or ask.ord_type not in TURNS_INTO:
         return False
-    terms = msgspec.structs.replace(ask.terms, stop_px=Px(0)) if ask.terms is not None else None
-    later = msgspec.structs.replace(ask, ord_type=TURNS_INTO[ask.ord_type], terms=terms)
     lasts = ask.time_in_force in (TimeInForce.DAY, *GOOD_TILL)
-    return lasts and venue_lacks(state, venue, later) is None
+    return lasts and venue_lacks(state, venue, once_triggered(ask)) is None
+
+
+def once_triggered(ask: Ask) -> Ask:
+    """An order that waits for a price, as it goes out when that has come."""
+    terms = msgspec.structs.replace(ask.terms, stop_px=Px(0)) if ask.terms is not None else None
+    return msgspec.structs.replace(ask, ord_type=TURNS_INTO[ask.ord_type], terms=terms)
 
 
 def venue_lacks(state: State, venue: str, ask: Ask) -> Denial | None:

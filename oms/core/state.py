@@ -18,6 +18,7 @@ from msgspec import Struct, field
 from oms.core import events as ev
 from oms.core.fold import HANDLERS
 from oms.core.held import HeldOrders
+from oms.core.market import Level, Market
 from oms.core.order import Order, Route
 from oms.core.price_book import PriceBook, Resting
 from oms.core.risk import AccountRisk, rehold
@@ -54,6 +55,8 @@ class Snapshot(Struct):
     sent_until_ns: dict[str, int] = field(default_factory=dict)
     rounds: dict[str, int] = field(default_factory=dict)
     to_work: list[int] = field(default_factory=list)
+    depth: list[tuple[str, str, int, list[Level], list[Level]]] = field(default_factory=list)
+    volume: dict[str, int] = field(default_factory=dict)
 
 
 class State:
@@ -76,6 +79,7 @@ class State:
         "held",
         "instruments",
         "live",
+        "market",
         "next_order_id",
         "next_place",
         "order_notional",
@@ -129,6 +133,7 @@ class State:
         self.venue_of: dict[str, str] = {}
         self.destinations: dict[str, ev.DestinationDefined] = {}
         self.strategies: dict[str, ev.StrategyDefined] = {}
+        self.market = Market()
         # Orders that are worked in parts or cannot go yet.
         self.waiting = Waiting()
 
@@ -189,6 +194,8 @@ class State:
                 sent_until_ns=self.waiting.sent_until_ns,
                 rounds=self.waiting.rounds(),
                 to_work=list(self.waiting.to_work),
+                depth=self.market.rows(),
+                volume=self.market.volume,
             )
         )
 
@@ -226,6 +233,7 @@ class State:
             (order for order in snapshot.orders if order.plan is not None),
             snapshot.to_work,
         )
+        state.market.restore(snapshot.depth, snapshot.volume)
         state.live = {o.order_id: o for o in snapshot.orders if not o.settled}
         for order in state.orders.values():
             state.look_at_queue(order)

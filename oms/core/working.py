@@ -11,272 +11,21 @@ a refusal, a crash or a bust in between needs no case of its own: the next look 
   the destination says (`when_down`). Nothing is handed to a session that would keep it for later.
 - What no destination takes goes back to the desk (`stuck`) or ends the order, as the strategy says.
 
-Strategies:
-
-- `split`: shares by weight, all at once. What one destination refuses the others share.
-- `sequential`: one destination after another, each for so many milliseconds; the last as long as it takes.
-- `iceberg`: one slice after another at the first destination that takes it.
-- `twap`: equal slices at equal times over a duration. What was not filled of a slice stays open.
-
-A plan without a strategy is an order that is parked for one destination; once there, it is like any other.
+The strategies themselves are in `strategies`. A plan without a strategy is an order that is parked for one
+destination; once there, it is like any other.
 """
-
-from collections.abc import Callable
-from typing import Final
-
-import msgspec
-from msgspec import Struct, field
 
 from oms.core import commands as cmd
 from oms.core import events as ev
 from oms.core.controls import Ask, Denial
 from oms.core.decision import TOO_LATE, Events
-from oms.core.ledger import available, committed, exposed, share_out
+from oms.core.ledger import committed, exposed
 from oms.core.order import ENDED, Order, Plan, Route
 from oms.core.routing import venue_down, venue_lacks
 from oms.core.state import State, route_cl_ord_id
-from oms.core.types import CxlRejResponseTo, OrdStatus, Px, Qty, Terms, TimeInForce
+from oms.core.strategies import AT_ONCE, STRATEGIES, Look, Looking, Part, merged, with_terms
+from oms.core.types import PRICED, CxlRejResponseTo, OrdStatus, OrdType, Px, Qty
 from oms.core.waiting import DOWN, RATE
-
-AT_ONCE: Final = frozenset((TimeInForce.IOC, TimeInForce.FOK))
-
-_MILLISECOND: Final = 1_000_000
-_AGAIN_NS: Final = 1_000_000_000  # a cancel of ours that was refused is tried again
-
-
-class Part(Struct, gc=False):
-    """A route to be made."""
-
-    leg: str  # the destination that it was meant for
-    destination: str  # the one that takes it
-    venue: str
-    order_qty: int
-
-
-class Look(Struct, gc=False):
-    """What a look at an order has found to be done."""
-
-    parts: list[Part] = field(default_factory=list)
-    cancels: list[Route] = field(default_factory=list)
-    waits: list[str] = field(default_factory=list)
-    wake_ns: int = 0
-    step: int = 0
-    refusals: list[str] = field(default_factory=list)  # why destinations took nothing
-    idle: bool = False  # nothing is missing: refusals do not matter
-
-
-# -- which destination takes it ------------------------------------------------------------------------------
-
-
-class Gate(Struct, gc=False):
-    """Whether a destination takes an order now: its venue, or what is to be waited for, or why not."""
-
-    destination: str
-    venue: str = ""
-    wait: str = ""
-    refusal: Denial | None = None
-
-
-def gate(state: State, name: str, ask: Ask, now_ns: int, sent: dict[str, int]) -> Gate:
-    """Whether the destination takes the order now. `sent` counts what this look sends already, by venue."""
-    tried: set[str] = set()
-    while True:
-        tried.add(name)
-        destination = state.destinations.get(name)
-        venue = destination.venue if destination is not None else name
-        lacks = venue_lacks(state, venue, with_terms(ask, destination))
-        if lacks is not None:
-            return Gate(name, refusal=lacks)
-        down = venue_down(state, venue)
-        if down is None:
-            if state.waiting.may_send(venue, now_ns, sent.get(venue, 0)):
-                return Gate(name, venue)
-            return Gate(name, wait=RATE + venue)
-        when_down = destination.when_down if destination is not None else "deny"
-        if when_down == "park":
-            return Gate(name, wait=DOWN + venue)
-        if when_down != "reroute" or destination is None or destination.reroute_to in tried:
-            return Gate(name, refusal=down)
-        name = destination.reroute_to
-
-
-def with_terms(ask: Ask, destination: ev.DestinationDefined | None) -> Ask:
-    """The order as the destination will see it."""
-    if destination is None or destination.terms is None:
-        return ask
-    return msgspec.structs.replace(ask, terms=merged(ask.terms, destination.terms))
-
-
-def merged(terms: Terms | None, more: Terms) -> Terms:
-    """Terms with what the others say laid over them."""
-    said = {name: value for name in more.__struct_fields__ if (value := getattr(more, name))}
-    return msgspec.structs.replace(terms or Terms(), **said)
-
-
-def ask_of(order: Order) -> Ask:
-    """An order in the terms of a question."""
-    version = order.versions[-1]
-    return Ask(
-        order.session_id,
-        "",
-        order.account,
-        order.symbol,
-        order.side,
-        version.order_qty,
-        order.ord_type,
-        version.price,
-        order.time_in_force,
-        order,
-        version.terms,
-    )
-
-
-def takes_any(state: State, strategy: ev.StrategyDefined, ask: Ask) -> str:
-    """Why no destination of a strategy could ever take such an order; empty if one can."""
-    refusals = []
-    for name, _ in strategy.legs:
-        destination = state.destinations.get(name)
-        venue = destination.venue if destination is not None else name
-        lacks = venue_lacks(state, venue, with_terms(ask, destination))
-        if lacks is None:
-            return ""
-        refusals.append(lacks.text)
-    return "; ".join(dict.fromkeys(refusals))
-
-
-# -- strategies ----------------------------------------------------------------------------------------------
-
-
-class _Looking:
-    """One look at one order."""
-
-    def __init__(self, state: State, order: Order, plan: Plan, now_ns: int) -> None:
-        self.state = state
-        self.order = order
-        self.plan = plan
-        self.now_ns = now_ns
-        self.ask = ask_of(order)
-        self.lot = state.instruments[order.symbol].lot_size
-        self.sent: dict[str, int] = {}
-        self.left = available(order)
-        self.look = Look(step=plan.step)
-
-    def give(self, destination: str, qty: int) -> bool:
-        """Route so much of what is left to a destination, if it takes it. Whether it is taken care of."""
-        qty = min(qty, self.left)
-        if qty <= 0:
-            return True
-        found = gate(self.state, destination, self.ask, self.now_ns, self.sent)
-        if found.venue:
-            self.look.parts.append(Part(destination, found.destination, found.venue, qty))
-            self.sent[found.venue] = self.sent.get(found.venue, 0) + 1
-            self.left -= qty
-            return True
-        if found.wait:
-            self.look.waits.append(found.wait)
-            self.left -= qty
-            return True
-        if found.refusal is not None:
-            self.look.refusals.append(found.refusal.text)
-        return False
-
-    def had(self, destination: str) -> list[Route]:
-        """The routes that a destination has or had."""
-        return [r for r in self.order.routes if r.destination == destination]
-
-    def refused_by(self, destination: str) -> bool:
-        """Whether a destination has sent back what it was given."""
-        return any(route.working == OrdStatus.REJECTED or route.dropped for route in self.had(destination))
-
-
-def _split(looking: _Looking, strategy: ev.StrategyDefined) -> None:
-    order = looking.order
-    legs = [(name, weight) for name, weight in strategy.legs if not looking.refused_by(name)]
-    while legs:
-        names = {name for name, _ in legs}
-        elsewhere = sum(exposed(r) for r in order.routes if r.destination not in names)
-        shares = share_out(max(order.order_qty - elsewhere, 0), [weight for _, weight in legs], looking.lot)
-        before = len(looking.look.refusals)
-        for (name, _), share in zip(legs, shares, strict=True):
-            has = sum(map(exposed, looking.had(name)))
-            if not looking.give(name, share - has):
-                legs = [leg for leg in legs if leg[0] != name]
-                break
-        if len(looking.look.refusals) == before:
-            return
-        # One of them takes nothing: the others share all of it, from the start.
-        looking.left = available(order)
-        looking.sent.clear()
-        looking.look.parts.clear()
-        looking.look.waits.clear()
-
-
-def _sequential(looking: _Looking, strategy: ev.StrategyDefined) -> None:
-    look, plan = looking.look, looking.plan
-    working = [route for route in looking.order.routes if not route.ended]
-    if working:
-        milliseconds = strategy.legs[plan.step - 1][1] if plan.step else 0
-        if not milliseconds or plan.step == len(strategy.legs):
-            look.idle = True
-            return
-        # After a cancel of ours that was refused: not at once again.
-        due_ns = max(plan.since_ns + milliseconds * _MILLISECOND, plan.wake_ns)
-        if due_ns > looking.now_ns:
-            look.wake_ns = due_ns
-            look.idle = True
-            return
-        look.cancels = [route for route in working if not route.requests]
-        look.wake_ns = looking.now_ns + _AGAIN_NS
-        look.idle = True
-        return
-    while look.step < len(strategy.legs):
-        name, milliseconds = strategy.legs[look.step]
-        if looking.give(name, looking.left):
-            if look.parts:
-                look.step += 1
-                if milliseconds and look.step < len(strategy.legs):
-                    look.wake_ns = looking.now_ns + milliseconds * _MILLISECOND
-            return
-        look.step += 1
-
-
-def _iceberg(looking: _Looking, strategy: ev.StrategyDefined) -> None:
-    if any(not route.ended for route in looking.order.routes):
-        looking.look.idle = True
-        return
-    for name, _ in strategy.legs:
-        if not looking.refused_by(name) and looking.give(name, strategy.slice_qty or looking.left):
-            return
-
-
-def _twap(looking: _Looking, strategy: ev.StrategyDefined) -> None:
-    order, plan, look = looking.order, looking.plan, looking.look
-    slices = max(strategy.duration_ns // strategy.interval_ns, 1)
-    due = min((looking.now_ns - plan.started_ns) // strategy.interval_ns + 1, slices)
-    lots = order.order_qty // looking.lot * due // slices
-    target = order.order_qty if due == slices else lots * looking.lot
-    if due < slices:
-        look.wake_ns = plan.started_ns + due * strategy.interval_ns
-    missing = target - (order.order_qty - looking.left)
-    if missing <= 0:
-        look.idle = True
-        return
-    if strategy.slice_qty and missing > strategy.slice_qty:
-        missing = strategy.slice_qty
-        look.wake_ns = look.wake_ns or looking.now_ns + strategy.interval_ns
-    for name, _ in strategy.legs:
-        if not looking.refused_by(name) and looking.give(name, missing):
-            return
-
-
-STRATEGIES: Final[dict[str, Callable[[_Looking, ev.StrategyDefined], None]]] = {
-    "split": _split,
-    "sequential": _sequential,
-    "iceberg": _iceberg,
-    "twap": _twap,
-}
-"""The kinds of strategy, by the name that the configuration uses."""
-
 
 # -- the decision --------------------------------------------------------------------------------------------
 
@@ -292,7 +41,7 @@ def work_order(state: State, command: cmd.WorkOrder, now_ns: int) -> Events:
     if order.ended:
         return [ev.OrderWorked(now_ns, order.order_id, step=plan.step)]
     follow = _take_back(state, order, now_ns) or _follow_price(state, order, now_ns)
-    looking = _Looking(state, order, plan, now_ns)
+    looking = Looking(state, order, plan, now_ns)
     strategy = state.strategies.get(plan.to)
     if strategy is None:
         looking.give(plan.to, looking.left)
@@ -351,9 +100,11 @@ def _made(state: State, order: Order, parts: list[Part], now_ns: int) -> Events:
                 part.venue,
                 route_cl_ord_id(state.epoch, order.order_id, route_id, 1),
                 Qty(part.order_qty),
-                Px(order.price),
+                Px(order.price if part.price < 0 else part.price),
+                OrdType.LIMIT if part.price >= 0 and order.ord_type not in PRICED else "",
                 destination=part.leg,
                 terms=merged(terms, more) if more is not None else None,
+                time_in_force=part.time_in_force,
             )
         )
     return events
@@ -411,6 +162,7 @@ def _follow_price(state: State, order: Order, now_ns: int) -> Events:
         for route in order.routes
         if not route.ended
         and route.price != order.price
+        and not route.time_in_force
         and not route.requests
         and venue_down(state, route.venue) is None
     ]
@@ -463,7 +215,7 @@ def _lessened(
         qty = route.order_qty - less
         if less and qty == route.cum_qty:
             events.append(_canceled(state, order, route, request_cl_ord_id, now_ns))
-        elif less or route.price != price:
+        elif less or (route.price != price and not route.time_in_force):
             events.append(_replaced(state, order, route, request_cl_ord_id, qty, price, now_ns))
     return events
 

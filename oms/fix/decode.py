@@ -23,12 +23,14 @@ from oms.core.types import (
     parse_scaled,
 )
 from oms.fix import tags
+from oms.fix.malformed import Malformed
+from oms.fix.market_data import market_data
 from oms.fix.tags import MsgType
-from oms.fix.wire import fields, pairs, parse_utc_timestamp
+from oms.fix.wire import fields, parse_utc_timestamp
 
 Fields = dict[str, str]
 
-MD_TRADE: Final = "2"  # MDEntryType(269)
+MARKET_DATA: Final = (MsgType.MARKET_DATA_SNAPSHOT, MsgType.MARKET_DATA_INCREMENTAL)
 
 NO_TERMS: Final = Terms()
 TERM_TAGS: Final = frozenset(
@@ -47,24 +49,6 @@ WITH_LAST: Final = (ExecType.TRADE, ExecType.TRADE_CORRECT, ExecType.STOPPED)
 """ExecTypes whose LastQty(32) and LastPx(31) say something."""
 
 
-class Malformed(Exception):
-    """A message breaks a rule of FIX. `kind` says which reject it earns.
-
-    *Source:* session test cases 14.b (required tag missing), 14.e (value out of range), 14.m (conditionally
-    required tag missing), 2.r (message type not supported).
-    """
-
-    def __init__(self, kind: str, tag: str, text: str) -> None:
-        super().__init__(text)
-        self.kind = kind
-        self.tag = tag
-
-    MISSING: Final = "missing"
-    CONDITIONALLY_MISSING: Final = "conditionally missing"
-    BAD_VALUE: Final = "bad value"
-    UNSUPPORTED: Final = "unsupported"
-
-
 def from_client(session_id: str, text: str) -> cmd.Command:
     """What a client asks. Raises Malformed."""
     message = fields(text)
@@ -79,8 +63,8 @@ def from_client(session_id: str, text: str) -> cmd.Command:
 def from_venue(venue: str, text: str) -> cmd.Command | None:
     """What a venue reports; None for what needs no decision. Raises Malformed."""
     message = fields(text)
-    if message[tags.MSG_TYPE] == MsgType.MARKET_DATA_SNAPSHOT:
-        message[tags.MD_ENTRY_PX] = _last_trade(text)
+    if message[tags.MSG_TYPE] in MARKET_DATA:
+        return market_data(venue, text)
     reader = _FROM_VENUE.get(message[tags.MSG_TYPE])
     if reader is None:
         raise Malformed(
@@ -275,23 +259,6 @@ def _order_cancel_reject(venue: str, message: Fields) -> cmd.VenueCancelReject:
     )
 
 
-def _market_data_snapshot(venue: str, message: Fields) -> cmd.PublishPrice:
-    return cmd.PublishPrice(
-        _required(message, tags.SYMBOL), Px(_positive(message, tags.MD_ENTRY_PX, "no price")), venue
-    )
-
-
-def _last_trade(text: str) -> str:
-    """The price of the entry that is a trade, among the entries of a snapshot; empty if there is none."""
-    kind = ""
-    for tag, value in pairs(text):
-        if tag == tags.MD_ENTRY_TYPE:
-            kind = value
-        elif tag == tags.MD_ENTRY_PX and kind == MD_TRADE:
-            return value
-    return ""
-
-
 def _business_message_reject(venue: str, message: Fields) -> cmd.VenueRefusal | None:
     """None where the refused message is named by its number only: the kernel knows what that carried."""
     if not message.get(tags.BUSINESS_REJECT_REF_ID):
@@ -307,7 +274,6 @@ def _business_message_reject(venue: str, message: Fields) -> cmd.VenueRefusal | 
 _FROM_VENUE: Final[dict[str, Callable[[str, Fields], cmd.Command | None]]] = {
     MsgType.EXECUTION_REPORT: _execution_report,
     MsgType.ORDER_CANCEL_REJECT: _order_cancel_reject,
-    MsgType.MARKET_DATA_SNAPSHOT: _market_data_snapshot,
     MsgType.BUSINESS_MESSAGE_REJECT: _business_message_reject,
 }
 

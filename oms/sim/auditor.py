@@ -119,6 +119,8 @@ class Auditor:
         self._destinations: dict[str, ev.DestinationDefined] = {}
         self._strategies: dict[str, ev.StrategyDefined] = {}
         self._rates: dict[str, ev.VenueRateDefined] = {}
+        self._levels: dict[tuple[str, str, str, int], int] = {}  # (symbol, venue, side, price) -> displayed
+        self._volume: Counter[str] = Counter()
         self._sent_ns: dict[str, list[int]] = defaultdict(list)  # of venues with a rate: when, the last ones
         self._last_order_id = 0
         self._to_be_questioned: tuple[int, str] | None = None  # an overfill: the next event must ask
@@ -183,6 +185,7 @@ class Auditor:
 
     def _started(self, event: ev.EngineStarted) -> None:
         self._up.clear()
+        self._levels.clear()
 
     def _instrument(self, event: ev.InstrumentDefined) -> None:
         self._instruments[event.symbol] = {
@@ -213,9 +216,22 @@ class Auditor:
 
     def _logged_out(self, event: ev.SessionLoggedOut) -> None:
         self._up.discard(event.session_id)
+        self._levels = {key: qty for key, qty in self._levels.items() if key[1] != event.session_id}
 
     def _price(self, event: ev.ReferencePriceChanged) -> None:
         self._reference_px[event.symbol] = event.px
+
+    def _book_changed(self, event: ev.BookChanged) -> None:
+        of = (event.symbol, event.venue)
+        if event.full:
+            self._levels = {key: qty for key, qty in self._levels.items() if key[:2] != of}
+        for kind, px, qty in event.entries:
+            if kind == "2":
+                self._volume[event.symbol] += qty
+            elif qty:
+                self._levels[*of, kind, px] = qty
+            else:
+                self._levels.pop((*of, kind, px), None)
 
     def _halted(self, event: ev.TradingHalted) -> None:
         self._halts[event.scope, event.value] = (event.who, event.why)
@@ -510,7 +526,14 @@ class Auditor:
         if order["held_for"]:
             self._wrong(f"order {event.order_id} goes out before its stop price is reached")
         self._new_venue_id(event.cl_ord_id)
-        self._check_venue(event.venue, order, event.ord_type, event.terms or order["versions"][-1]["terms"])
+        version = order["versions"][-1]
+        self._check_venue(
+            event.venue, order, event.ord_type, event.terms or version["terms"], event.time_in_force
+        )
+        if event.time_in_force and order["ord_type"] in WITH_LIMIT:
+            worse = event.price - version["price"]
+            if (worse if order["side"] == Side.BUY else -worse) > 0:
+                self._wrong(f"order {event.order_id} goes out at {event.price}, beyond its limit")
         self._check_destination(event, order)
         order["routes"][event.route_id] = {
             "venue": event.venue,
@@ -586,7 +609,9 @@ class Auditor:
         if request is not None and request["kind"] == REPLACE:
             self._check_venue(route["venue"], order, route["ord_type"], request["terms"])
 
-    def _check_venue(self, venue: str, order: Record, ord_type: str, terms: Terms) -> None:
+    def _check_venue(
+        self, venue: str, order: Record, ord_type: str, terms: Terms, time_in_force: str = ""
+    ) -> None:
         """That a venue gets nothing it does not declare. An order that waited here goes as another type."""
         known = self._venues.get(venue)
         if known is None:
@@ -594,9 +619,10 @@ class Auditor:
         said = {name for name in terms.__struct_fields__ if getattr(terms, name)}
         if ord_type:
             said -= {"stop_px"}
-        if (ord_type or order["ord_type"]) not in known.ord_types or order[
-            "time_in_force"
-        ] not in known.times_in_force:
+        time_in_force = time_in_force or order["time_in_force"]
+        if (
+            ord_type or order["ord_type"]
+        ) not in known.ord_types or time_in_force not in known.times_in_force:
             self._wrong(f"order {order['order_id']} goes to {venue}, which does not work such orders")
         if not said <= set(known.terms):
             self._wrong(
@@ -883,6 +909,14 @@ class Auditor:
         same("day", state["day"], self.day)
         same("profiles", [p[2] for p in state["profiles"]], sorted(self._profiles))
         same("venues", [v[2] for v in state["venues"]], sorted(self._venues))
+        shown = {
+            (symbol, venue, side, px): qty
+            for symbol, venue, _, *sides in state["depth"]
+            for side, levels in zip("01", sides, strict=True)
+            for px, qty in levels
+        }
+        same("displayed", shown, self._levels)
+        same("volumes", state["volume"], dict(self._volume))
         for name, ours in (("destinations", self._destinations), ("strategies", self._strategies)):
             same(name, [row[2] for row in state[name]], sorted(ours))
         for name in COUNTED.values():
@@ -1015,6 +1049,7 @@ _OTHER: Final[dict[type, Callable[[Auditor, Any], None]]] = {
     ev.ProfileDefined: Auditor._profile,
     ev.VenueDefined: Auditor._venue,
     ev.MassCancelRequested: Auditor._mass_cancel,
+    ev.BookChanged: Auditor._book_changed,
     ev.DestinationDefined: Auditor._destination,
     ev.StrategyDefined: Auditor._strategy,
     ev.VenueRateDefined: Auditor._rate,

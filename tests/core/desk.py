@@ -429,6 +429,24 @@ class Desk:
         self.now_ns += days * DAY_NS
         return found
 
+    def show(
+        self,
+        venue: str,
+        symbol: str = "IBM",
+        *,
+        bids: Iterable[str] = (),
+        offers: Iterable[str] = (),
+        trades: Iterable[str] = (),
+        full: bool = True,
+    ) -> list[str]:
+        """What a venue displays, as "price quantity"."""
+        entries = tuple(
+            (kind, *map(scaled, line.split()))
+            for kind, lines in (("0", bids), ("1", offers), ("2", trades))
+            for line in lines
+        )
+        return self.do(cmd.UpdateBooks(venue, (cmd.BookUpdate(symbol, full, entries),)))  # type: ignore[arg-type]
+
     def price(self, symbol: str, px: str) -> list[str]:
         return self.do(cmd.PublishPrice(symbol, Px(scaled(px)), SIM))
 

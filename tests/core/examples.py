@@ -64,8 +64,9 @@ EXAMPLES: tuple[ev.Event, ...] = (
     ev.MassStatusRequested(1, 2, "s", "m", 5, True),
     ev.OrderHeld(1, 2, "v"),
     ev.DestinationDefined(1, "d", "v", "reroute", "e", Terms(target_strategy="2")),
-    ev.StrategyDefined(1, "s", "twap", (("d", 5), ("e", 6)), "desk", 7, 8, Qty(9)),
+    ev.StrategyDefined(1, "s", "twap", (("d", 5), ("e", 6)), "desk", 7, 8, Qty(9), 10),
     ev.OrderPlanned(1, 2, "s", "r", "f"),
     ev.OrderWorked(1, 2, 5, ("rate:v", "down:w"), 6, 7, "t"),
     ev.VenueRateDefined(1, "v", 5, 6),
+    ev.BookChanged(1, "S", "v", True, (("0", 5, 6), ("2", 7, 8))),
 )

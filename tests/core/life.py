@@ -29,6 +29,10 @@ PARTS = (
     ev.StrategyDefined(START_NS, "HALVES", "split", ((SIM, 1), ("PATIENT", 1), ("ALGO", 2)), "desk"),
     ev.StrategyDefined(START_NS, "TURNS", "sequential", (("PATIENT", 200), (SIM, 100), ("ALGO", 0)), "end"),
     ev.StrategyDefined(START_NS, "SLICES", "iceberg", ((SIM, 1),), "end", slice_qty=Qty(scaled("70"))),
+    ev.StrategyDefined(START_NS, "SWEEP", "sweep", ((SIM, 1), ("PATIENT", 1)), "desk"),
+    ev.StrategyDefined(
+        START_NS, "SHARE", "participation", ((SIM, 1),), "end", interval_ns=50_000_000, rate_bps=2_000
+    ),
     ev.StrategyDefined(
         START_NS, "TIMED", "twap", ((SIM, 1), ("DETOUR", 1)), "desk", 500_000_000, 100_000_000
     ),
@@ -250,7 +254,14 @@ class Life:
         desk, rng = self.desk, self.rng
         to = rng.choice((*(event.name for event in PARTS), SIM))
         rate = ev.VenueRateDefined(desk.now_ns, SIM, rng.choice((0, 20, 50)), rng.choice((1, 2, 5)))
+        side, px = rng.choice(
+            (("bids", "89.5"), ("bids", "90"), ("offers", "90"), ("offers", "90.5"), ("trades", "90"))
+        )
+        level = f"{px} {rng.choice((0, 40, 100))}" if side != "trades" else f"{px} {rng.choice((10, 300))}"
         rng.choice((
+            lambda: desk.show(rng.choice((SIM, LSE)), full=rng.random() < 0.3, **{side: [level]}),
+            lambda: desk.show(rng.choice((SIM, LSE)), full=rng.random() < 0.3, **{side: [level]}),
+            lambda: desk.show(rng.choice((SIM, LSE)), full=rng.random() < 0.3, **{side: [level]}),
             lambda: desk._take(msgspec.structs.replace(FIRM, market_venues=(("XLON", LSE), ("XNYS", to)))),
             lambda: desk.wait(rng.choice((0.1, 0.3))),
             lambda: desk.wait(rng.choice((0.1, 0.3))),

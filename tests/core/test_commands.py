@@ -49,6 +49,7 @@ EXAMPLES: tuple[cmd.Command, ...] = (
     cmd.DontKnow("s", "e-1", "x", "D", "t"),
     cmd.EndDay("w"),
     cmd.PublishPrice("S", Px(5), "v"),
+    cmd.UpdateBooks("v", (cmd.BookUpdate("S", True, (("0", 5, 6), ("1", 7, 8))),)),
     cmd.LogOn("s"),
     cmd.LogOut("s"),
     cmd.Halt("account", "A", "Jürgen", "why\x01not"),
@@ -79,7 +80,7 @@ def test_a_command_cannot_be_changed(command: cmd.Command) -> None:
 
 
 def test_numbers_are_ints_never_floats() -> None:
-    plain = {int, str, bool, tuple[cmd.VenueReport, ...], Terms | None}
+    plain = {int, str, bool, tuple[cmd.VenueReport, ...], tuple[cmd.BookUpdate, ...], Terms | None}
     for kind in {*CLASSES, Terms}:
         hints = typing.get_type_hints(kind)
         assert {getattr(hint, "__supertype__", hint) for hint in hints.values()} <= plain, kind

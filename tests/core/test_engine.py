@@ -1076,18 +1076,27 @@ def test_all_events_of_a_decision_bear_the_time_they_were_decided_at(desk: Desk)
 
 
 def loose_ends(desk: Desk) -> list[str]:
-    """Where an order and its one route tell different stories."""
+    """Where an order and its routes tell different stories, or nobody has anything to do for it."""
     found = []
     for order in desk.state.orders.values():
-        for route in order.routes:
-            asked = [r.cl_ord_id for r in order.requests]
-            # What nobody asked for is our own wish.
-            if asked != [r.request_cl_ord_id for r in route.requests if r.request_cl_ord_id]:
-                found.append(f"order {order.order_id}: nobody will answer {asked}")
-            if (order.working in ENDED_FOR_GOOD) != (route.working in ENDED_FOR_GOOD):
-                found.append(f"order {order.order_id} is {order.working}, its route {route.working}")
-            if (order.cum_qty, order.cum_notional) != (route.cum_qty, route.cum_notional):
-                found.append(f"order {order.order_id} and its route have executed differently")
+        name, routes, plan = f"order {order.order_id}", order.routes, order.plan
+        if not routes and plan is None:
+            continue
+        # What nobody asked for is our own wish.
+        asked = [r.cl_ord_id for r in order.requests]
+        to_answer = [r.request_cl_ord_id for route in routes for r in route.requests if r.request_cl_ord_id]
+        if set(asked) - {""} != set(to_answer) and not (plan is not None and plan.waits):
+            found.append(f"{name}: nobody will answer {asked}")
+        over = [route.working in ENDED_FOR_GOOD for route in routes]
+        if order.working in ENDED_FOR_GOOD and not all(over):
+            found.append(f"{name} is {order.working}, a route of it works")
+        if order.working not in ENDED_FOR_GOOD and all(over):
+            cared_for = asked or (plan is not None and (plan.waits or plan.wake_ns or plan.stuck))
+            if order.leaves_qty and not cared_for:
+                found.append(f"{name} is {order.working}, nobody has it")
+        sums = (sum(r.cum_qty for r in routes), sum(r.cum_notional for r in routes))
+        if (order.cum_qty, order.cum_notional) != sums:
+            found.append(f"{name} and its routes have executed differently")
     return found
 
 

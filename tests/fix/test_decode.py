@@ -295,19 +295,63 @@ def test_business_message_reject_names_the_order() -> None:
     assert from_venue("SIM", message) == cmd.VenueRefusal("SIM", "D", "e-1-1-1", "no")
 
 
+def books(msg_type: str, body: str) -> cmd.Command | None:
+    message = HEADER.format(type=f"35={msg_type}") + f"{body}10=000|"
+    return from_venue("SIM", message.replace("|", "\x01"))
+
+
+def level(kind: str, px: str, qty: int) -> tuple[str, int, int]:
+    return kind, int(float(px) * UNIT), qty * UNIT
+
+
 @pytest.mark.parametrize(
-    ("entries", "price"),
+    ("entries", "read"),
     [
-        ("268=1|269=2|270=100.5|", "100.5"),
-        ("268=3|269=2|270=100.5|269=0|270=99|269=1|270=102|", "100.5"),
-        ("268=3|269=0|270=99|269=1|270=102|269=2|270=100.5|", "100.5"),
+        ("268=1|269=2|270=100.5|", [level("2", "100.5", 0)]),
+        ("268=2|269=2|270=100.5|271=7|269=0|270=99|271=5|", [level("2", "100.5", 7), level("0", "99", 5)]),
+        ("268=2|269=0|270=99|269=1|270=102|271=3|", [level("1", "102", 3)]),
+        ("268=2|269=4|270=99|271=1|269=1|270=102|271=3|", [level("1", "102", 3)]),
     ],
-    ids=["a trade", "a trade, then quotes", "quotes, then a trade"],
+    ids=["a trade", "a trade and a level", "a level without a quantity", "an opening price"],
 )
-def test_market_data_snapshot_gives_the_price_of_the_last_trade(entries: str, price: str) -> None:
-    message = HEADER.format(type="35=W") + f"55=IBM|{entries}10=000|"
-    found = from_venue("SIM", message.replace("|", "\x01"))
-    assert found == cmd.PublishPrice("IBM", Px(int(float(price) * UNIT)), "SIM")
+def test_market_data_snapshot_is_all_that_is_displayed(
+    entries: str, read: list[tuple[str, int, int]]
+) -> None:
+    assert books("W", f"55=IBM|{entries}") == cmd.UpdateBooks(
+        "SIM", (cmd.BookUpdate("IBM", True, tuple(read)),)
+    )
+
+
+def test_market_data_changes_are_by_symbol_and_an_entry_without_one_has_that_before() -> None:
+    found = books(
+        "X",
+        "268=4|279=0|269=0|55=IBM|270=99|271=5|279=2|269=1|270=101|271=9|"
+        "279=1|269=1|55=VOD|270=80|271=2|279=0|269=2|270=81|271=4|",
+    )
+    assert found == cmd.UpdateBooks(
+        "SIM",
+        (
+            cmd.BookUpdate("IBM", False, (level("0", "99", 5), level("1", "101", 0))),
+            cmd.BookUpdate("VOD", False, (level("1", "80", 2), level("2", "81", 4))),
+        ),
+    )
+
+
+@pytest.mark.parametrize(
+    ("msg_type", "body", "tag"),
+    [
+        ("W", "268=1|269=2|270=1|", "55"),
+        ("W", "55=IBM|268=1|269=2|", "270"),
+        ("W", "55=IBM|268=1|269=2|270=-1|", "270"),
+        ("W", "55=IBM|268=1|269=0|270=1|271=x|", "271"),
+        ("X", "268=1|279=0|269=0|270=1|271=1|", "55"),
+        ("X", "268=1|279=2|269=0|55=IBM|", "270"),
+    ],
+)
+def test_market_data_that_says_nothing_is_refused_by_its_tag(msg_type: str, body: str, tag: str) -> None:
+    with pytest.raises(Malformed) as found:
+        books(msg_type, body)
+    assert found.value.tag == tag
 
 
 @pytest.mark.parametrize("msg_type", ["D", "F", "G", "H", "B", "AE"])
