@@ -39,6 +39,7 @@ from oms.recovery import recover_directory, sent_messages, take_snapshot
 log = logging.getLogger("oms")
 
 _LOGOUT_S = 2.0
+_ANSWER_S = 10.0
 _DAY_NS = 86_400_000_000_000
 
 
@@ -125,6 +126,7 @@ class Engine:
         self._snapshot_seq = timed.from_snapshot
         self._day_ends_at_s = _seconds_of_day(self.config.engine.end_of_day)
         self._prepared_seq = 0
+        self._asked_s: dict[str, float] = {}  # venue -> since when a question of ours is open
         self._is_process = self.config.engine.durability == "process"
         self._spins = self.config.engine.spin_ms > 0
         self._turns = 0
@@ -191,11 +193,21 @@ class Engine:
     def tick(self) -> None:
         """Once a second."""
         self.sessions.tick()
+        self._mind_questions()
         if self._day_ends_at_s is not None:
             now_ns = time.time_ns()
             ends_ns = now_ns - now_ns % _DAY_NS + self._day_ends_at_s * 1_000_000_000
             if now_ns >= ends_ns > self.kernel.state.day_ended_ns:
                 self.kernel.on_command(cmd.EndDay("calendar"), "timer")
+
+    def _mind_questions(self) -> None:
+        """A venue that does not answer is not waited for for ever."""
+        now_s = time.monotonic()
+        for venue in list(self.kernel.state.questions):
+            if now_s - self._asked_s.setdefault(venue, now_s) > _ANSWER_S:
+                log.warning("%s does not answer what it is asked about its orders", venue)
+                self.kernel.on_command(cmd.StopAsking(venue), "timer")
+        self._asked_s = {v: s for v, s in self._asked_s.items() if v in self.kernel.state.questions}
 
     def status(self, digest: bool = False) -> dict[str, Any]:
         """How the engine is, for operators. The digest, over all of the state, stops the loop meanwhile."""
@@ -208,6 +220,7 @@ class Engine:
             "orders": len(state.orders),
             "open_orders": len(state.open_orders()),
             "sessions_up": sorted(state.sessions_up),
+            "being_asked": sorted(state.questions),
             "halts": [
                 {"scope": s, "value": v, "who": who, "why": why} for (s, v), (who, why) in state.halts.items()
             ],

@@ -123,6 +123,14 @@ class StrategyTable(Strict, frozen=True):
     rate_percent: str = ""  # share of what is traded
 
 
+class ReconcileTable(Strict, frozen=True):
+    """[reconcile.VENUE]: what it is asked when it comes back. New orders wait until it has answered."""
+
+    ask: Literal["doubtful", "all"] = (
+        "doubtful"  # about orders that are in doubt, or about all that work there
+    )
+
+
 class RateTable(Strict, frozen=True):
     """[rate.VENUE]: what it takes in a second; new orders wait for it, cancels do not."""
 
@@ -144,6 +152,7 @@ class Config(Strict, frozen=True):
     destination: dict[str, DestinationTable] = field(default_factory=dict)
     strategy: dict[str, StrategyTable] = field(default_factory=dict)
     rate: dict[str, RateTable] = field(default_factory=dict)
+    reconcile: dict[str, ReconcileTable] = field(default_factory=dict)
     sim: SimTable = field(default_factory=SimTable)
     post: PostTable = field(default_factory=PostTable)
     path: str = ""  # of the file itself; filled in by load

@@ -42,7 +42,9 @@ def definitions(config: Config, venues: list[str], at_ns: int) -> list[ev.Event]
     """What the configuration defines. Raises ConfigError."""
     path = Path(config.path)
     for name in (*config.destination, *config.strategy):
-        if name in venues or (name in config.destination and name in config.strategy):
+        # A destination may have its venue's own name: then it says what holds for that.
+        own = name in config.destination and config.destination[name].venue == name
+        if (name in venues and not own) or (name in config.destination and name in config.strategy):
             raise ConfigError(
                 f"{path}, line {line_of(path, name)}: {name} is the name of something else already"
             )
@@ -80,6 +82,11 @@ def definitions(config: Config, venues: list[str], at_ns: int) -> list[ev.Event]
         if rate.per_s < 1 or rate.burst < 1:
             raise ConfigError(f"{where}: per_s and burst must be at least 1")
         events.append(ev.VenueRateDefined(at_ns, name, rate.per_s, rate.burst))
+    for name, reconcile in sorted(config.reconcile.items()):
+        if name not in venues:
+            where = f"{path}, line {line_of(path, name)}: reconcile.{name}"
+            raise ConfigError(f"{where}: no session of [fix] venues is named so")
+        events.append(ev.ReconcileDefined(at_ns, name, reconcile.ask == "all"))
     return events
 
 

@@ -123,6 +123,8 @@ def _known(state: State, event: ev.Event) -> bool:
         current = state.destinations.get(event.name)
     elif isinstance(event, ev.StrategyDefined):
         current = state.strategies.get(event.name)
+    elif isinstance(event, ev.ReconcileDefined):
+        current = state.reconciles.get(event.venue)
     elif isinstance(event, ev.VenueRateDefined):
         current = state.waiting.rates.get(event.venue)
     else:

@@ -208,6 +208,12 @@ class AskStatus(Command, frozen=True, gc=False):
     cl_ord_id: str  # ours
 
 
+class StopAsking(Command, frozen=True, gc=False):
+    """A venue does not answer what it was asked about its orders: it is waited for no longer."""
+
+    venue: str
+
+
 class Halt(Command, frozen=True, gc=False):
     """A person stops new orders. `scope` is all, account, symbol, session or venue."""
 
@@ -246,6 +252,7 @@ AnyCommand = (
     | LogOn
     | LogOut
     | AskStatus
+    | StopAsking
     | Halt
     | Resume
 )

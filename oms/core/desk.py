@@ -17,12 +17,15 @@ from oms.core.types import (
 
 
 def log_on(state: State, command: cmd.LogOn, now_ns: int) -> Events:
+    """A session is up. A venue is asked about its orders: those in doubt, or all that work there."""
     events: Events = [ev.SessionLoggedOn(now_ns, command.session_id)]
+    reconcile = state.reconciles.get(command.session_id)
+    asks_all = reconcile is not None and reconcile.asks_all
     for order in state.open_orders():
         for route in order.routes:
-            if route.venue != command.session_id or not route.in_doubt:
+            if route.venue != command.session_id or not (route.in_doubt or asks_all):
                 continue
-            if route.working == OrdStatus.PENDING_NEW:
+            if route.working == OrdStatus.PENDING_NEW or (asks_all and not route.ended):
                 events.append(ev.StatusAsked(now_ns, order.order_id, route.route_id, route.cl_ord_id))
             for request in route.requests:
                 events.append(ev.StatusAsked(now_ns, order.order_id, route.route_id, request.cl_ord_id))
@@ -44,6 +47,16 @@ def ask_status(state: State, command: cmd.AskStatus, now_ns: int) -> Events:
     if not unanswered and route.request(command.cl_ord_id) is None:
         return []
     return [ev.StatusAsked(now_ns, order.order_id, route.route_id, command.cl_ord_id)]
+
+
+def stop_asking(state: State, command: cmd.StopAsking, now_ns: int) -> Events:
+    """Each question that stays open is named: a person has to find out."""
+    asked = state.questions.get(command.venue, {})
+    events: Events = [
+        ev.ReportQuestioned(now_ns, order_id, command.venue, "status_unanswered", "", f"ClOrdID {cl_ord_id}")
+        for cl_ord_id, order_id in asked.items()
+    ]
+    return [*events, ev.AskingStopped(now_ns, command.venue, len(asked))] if asked else []
 
 
 def publish_price(state: State, command: cmd.PublishPrice, now_ns: int) -> Events:

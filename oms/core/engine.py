@@ -47,6 +47,7 @@ _DECIDE: Final[dict[type, Callable[[State, Any, int], Events]]] = {
     cmd.LogOn: desk.log_on,
     cmd.LogOut: desk.log_out,
     cmd.AskStatus: desk.ask_status,
+    cmd.StopAsking: desk.stop_asking,
     cmd.TakeQueued: requests.take_queued,
     cmd.WorkOrder: working.work_order,
     cmd.CancelAll: requests.cancel_all,

@@ -647,6 +647,32 @@ class BookChanged(Event, frozen=True, array_like=True, gc=False, tag=113):
     entries: tuple[tuple[str, int, int], ...]  # (MDEntryType(269), price, quantity)
 
 
+class ReconcileDefined(Event, frozen=True, array_like=True, gc=False, tag=114):
+    """What a venue is asked when it comes back became known or changed.
+
+    The whole record; the last one wins.
+    """
+
+    venue: str
+    asks_all: bool  # about every working order, not only those that are in doubt
+
+
+class StatusAnswered(OrderEvent, frozen=True, array_like=True, gc=False, tag=115):
+    """A venue said something about what it was asked about. What follows from it follows."""
+
+    route_id: int
+    cl_ord_id: str  # ours, of the question
+    ord_status: str  # OrdStatus(39), as the venue said it; empty if it refused the question
+    cum_qty: Qty
+
+
+class AskingStopped(Event, frozen=True, array_like=True, gc=False, tag=116):
+    """A venue left questions about its orders unanswered. New orders go there again."""
+
+    venue: str
+    unanswered: int
+
+
 AnyEvent = (
     EngineStarted
     | InstrumentDefined
@@ -709,6 +735,9 @@ AnyEvent = (
     | OrderWorked
     | VenueRateDefined
     | BookChanged
+    | ReconcileDefined
+    | StatusAnswered
+    | AskingStopped
 )
 
 encode: Final = msgspec.msgpack.Encoder().encode

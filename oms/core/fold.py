@@ -24,6 +24,7 @@ def _engine_started(state: State, event: ev.EngineStarted) -> None:
     state.epoch = event.epoch
     state.sessions_up.clear()
     state.market.depth.clear()
+    state.questions.clear()
 
 
 def _instrument_defined(state: State, event: ev.InstrumentDefined) -> None:
@@ -54,6 +55,7 @@ def _session_logged_on(state: State, event: ev.SessionLoggedOn) -> None:
 def _session_logged_out(state: State, event: ev.SessionLoggedOut) -> None:
     state.sessions_up.discard(event.session_id)
     state.market.forget(event.session_id)
+    state.questions.pop(event.session_id, None)
 
 
 def _reference_price_changed(state: State, event: ev.ReferencePriceChanged) -> None:
@@ -449,6 +451,29 @@ def _order_worked(state: State, event: ev.OrderWorked) -> None:
     state.waiting.wait(order)
 
 
+def _status_asked(state: State, event: ev.StatusAsked) -> None:
+    venue = state.orders[event.order_id].route(event.route_id).venue
+    state.questions.setdefault(venue, {})[event.cl_ord_id] = event.order_id
+
+
+def _status_answered(state: State, event: ev.StatusAnswered) -> None:
+    venue = state.orders[event.order_id].route(event.route_id).venue
+    asked = state.questions[venue]
+    del asked[event.cl_ord_id]
+    if not asked:
+        del state.questions[venue]
+        state.waiting.arrived(venue)
+
+
+def _asking_stopped(state: State, event: ev.AskingStopped) -> None:
+    state.questions.pop(event.venue, None)
+    state.waiting.arrived(event.venue)
+
+
+def _reconcile_defined(state: State, event: ev.ReconcileDefined) -> None:
+    state.reconciles[event.venue] = event
+
+
 def _destination_defined(state: State, event: ev.DestinationDefined) -> None:
     state.destinations[event.name] = event
 
@@ -603,6 +628,10 @@ HANDLERS: Final[dict[type, Callable[[State, Any], None]]] = {
     ev.DayEnded: _day_ended,
     ev.ProfileDefined: _profile_defined,
     ev.VenueDefined: _venue_defined,
+    ev.StatusAsked: _status_asked,
+    ev.StatusAnswered: _status_answered,
+    ev.AskingStopped: _asking_stopped,
+    ev.ReconcileDefined: _reconcile_defined,
     ev.DestinationDefined: _destination_defined,
     ev.StrategyDefined: _strategy_defined,
     ev.VenueRateDefined: _venue_rate_defined,

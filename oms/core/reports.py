@@ -44,12 +44,28 @@ def venue_report(state: State, command: cmd.VenueReport, now_ns: int) -> Events:
     if found is None or found[1].venue != command.venue:
         return [_questioned(now_ns, 0, command, "unknown_order"), *_unknown_trade(command, now_ns)]
     order, route = found
+    answered = _answered(state, order, route, command, command.ord_status, command.cum_qty, now_ns)
     if route.told and command.exec_id in route.told:
-        return []
+        return answered
     handler = _REPORTS.get(command.exec_type)
     if handler is None:
-        return [_questioned(now_ns, order.order_id, command, "unsupported_exec_type")]
-    return handler(state, order, route, command, now_ns)
+        return [*answered, _questioned(now_ns, order.order_id, command, "unsupported_exec_type")]
+    return answered + handler(state, order, route, command, now_ns)
+
+
+def _answered(
+    state: State,
+    order: Order,
+    route: Route,
+    command: cmd.VenueReport | cmd.VenueCancelReject | cmd.VenueRefusal,
+    ord_status: str,
+    cum_qty: Qty,
+    now_ns: int,
+) -> Events:
+    """That a question is open no more: whatever a venue says under an id answers the question about it."""
+    if command.cl_ord_id not in state.questions.get(command.venue, ()):
+        return []
+    return [ev.StatusAnswered(now_ns, order.order_id, route.route_id, command.cl_ord_id, ord_status, cum_qty)]
 
 
 def _unknown_trade(command: cmd.VenueReport, now_ns: int) -> Events:
@@ -473,10 +489,11 @@ def venue_cancel_reject(state: State, command: cmd.VenueCancelReject, now_ns: in
     if found is None or found[1].venue != command.venue:
         return [_questioned(now_ns, 0, command, "unknown_order")]
     order, route = found
+    answered = _answered(state, order, route, command, command.ord_status, Qty(route.cum_qty), now_ns)
     request = route.request(command.cl_ord_id)
     if request is None:
-        return []
-    return _request_rejected(order, route, request, command.cxl_rej_reason, command.text, now_ns)
+        return answered
+    return answered + _request_rejected(order, route, request, command.cxl_rej_reason, command.text, now_ns)
 
 
 def _request_rejected(
@@ -514,15 +531,16 @@ def venue_refusal(state: State, command: cmd.VenueRefusal, now_ns: int) -> Event
     if found is None or found[1].venue != command.venue:
         return [_questioned(now_ns, 0, command, "refused_message")]
     order, route = found
+    answered = _answered(state, order, route, command, "", Qty(route.cum_qty), now_ns)
     if command.msg_type == STATUS_REQUEST:
         # The venue does not answer questions: what is in doubt stays so, which says nothing of the order.
-        return [_questioned(now_ns, order.order_id, command, "status_request_refused")]
+        return [*answered, _questioned(now_ns, order.order_id, command, "status_request_refused")]
     request = route.request(command.cl_ord_id)
     if request is not None:
-        return _request_rejected(order, route, request, OTHER, command.text, now_ns)
+        return answered + _request_rejected(order, route, request, OTHER, command.text, now_ns)
     if command.cl_ord_id == route.cl_ord_id and route.working == OrdStatus.PENDING_NEW:
-        return _rejected(order, route, 99, command.text, now_ns)
-    return [_questioned(now_ns, order.order_id, command, "refused_message")]
+        return answered + _rejected(order, route, 99, command.text, now_ns)
+    return [*answered, _questioned(now_ns, order.order_id, command, "refused_message")]
 
 
 def _last_alive(order: Order, route: Route) -> bool:

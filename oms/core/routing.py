@@ -29,6 +29,8 @@ def venue_down(state: State, venue: str) -> Denial | None:
         return Denial("trading_halted", 99, f"halted by {halt[0]} (venue {venue}): {halt[1]}")
     if venue not in state.sessions_up:
         return Denial("venue_down", 2, f"venue {venue} is not logged on")
+    if state.questions and venue in state.questions:
+        return Denial("venue_reconciling", 2, f"venue {venue} is being asked about the orders it has")
     return None
 
 

@@ -57,6 +57,8 @@ class Snapshot(Struct):
     to_work: list[int] = field(default_factory=list)
     depth: list[tuple[str, str, int, list[Level], list[Level]]] = field(default_factory=list)
     volume: dict[str, int] = field(default_factory=dict)
+    reconciles: list[ev.ReconcileDefined] = field(default_factory=list)
+    questions: dict[str, dict[str, int]] = field(default_factory=dict)
 
 
 class State:
@@ -85,6 +87,8 @@ class State:
         "order_notional",
         "orders",
         "profiles",
+        "questions",
+        "reconciles",
         "reference_px",
         "risk",
         "routes",
@@ -134,6 +138,10 @@ class State:
         self.destinations: dict[str, ev.DestinationDefined] = {}
         self.strategies: dict[str, ev.StrategyDefined] = {}
         self.market = Market()
+        self.reconciles: dict[str, ev.ReconcileDefined] = {}
+        # Venue -> our ClOrdIDs that it was asked about and has not answered, and their orders. Nothing new
+        # goes there meanwhile.
+        self.questions: dict[str, dict[str, int]] = {}
         # Orders that are worked in parts or cannot go yet.
         self.waiting = Waiting()
 
@@ -196,6 +204,8 @@ class State:
                 to_work=list(self.waiting.to_work),
                 depth=self.market.rows(),
                 volume=self.market.volume,
+                reconciles=[self.reconciles[k] for k in sorted(self.reconciles)],
+                questions=self.questions,
             )
         )
 
@@ -233,6 +243,8 @@ class State:
             (order for order in snapshot.orders if order.plan is not None),
             snapshot.to_work,
         )
+        state.reconciles = {r.venue: r for r in snapshot.reconciles}
+        state.questions = snapshot.questions
         state.market.restore(snapshot.depth, snapshot.volume)
         state.live = {o.order_id: o for o in snapshot.orders if not o.settled}
         for order in state.orders.values():

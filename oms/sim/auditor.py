@@ -20,6 +20,7 @@ Rules, each checked at the event that could break it and reported as a sentence 
 - only orders that are good till a date or till they are canceled outlive the day, and not their date;
 - an answer to a request answers one that is open; what waits has its turn in order, and when nothing is open;
 - an order that waits here for its stop price goes out when that is reached, not before;
+- a venue gets no order before it has answered, or been given up, what it was asked about others;
 - a venue is sent nothing that it does not declare, if it declares anything;
 - an order in parts gets no new part while a request is unanswered, and its parts go where its strategy or
   destination says; no venue gets new orders faster than its rate;
@@ -121,6 +122,7 @@ class Auditor:
         self._rates: dict[str, ev.VenueRateDefined] = {}
         self._levels: dict[tuple[str, str, str, int], int] = {}  # (symbol, venue, side, price) -> displayed
         self._volume: Counter[str] = Counter()
+        self._questions: dict[str, dict[str, int]] = defaultdict(dict)  # venue -> what it is asked about
         self._sent_ns: dict[str, list[int]] = defaultdict(list)  # of venues with a rate: when, the last ones
         self._last_order_id = 0
         self._to_be_questioned: tuple[int, str] | None = None  # an overfill: the next event must ask
@@ -186,6 +188,7 @@ class Auditor:
     def _started(self, event: ev.EngineStarted) -> None:
         self._up.clear()
         self._levels.clear()
+        self._questions.clear()
 
     def _instrument(self, event: ev.InstrumentDefined) -> None:
         self._instruments[event.symbol] = {
@@ -216,6 +219,7 @@ class Auditor:
 
     def _logged_out(self, event: ev.SessionLoggedOut) -> None:
         self._up.discard(event.session_id)
+        self._questions.pop(event.session_id, None)
         self._levels = {key: qty for key, qty in self._levels.items() if key[1] != event.session_id}
 
     def _price(self, event: ev.ReferencePriceChanged) -> None:
@@ -244,6 +248,26 @@ class Auditor:
 
     def _venue(self, event: ev.VenueDefined) -> None:
         self._venues[event.venue] = event
+
+    def _asking_stopped(self, event: ev.AskingStopped) -> None:
+        if len(self._questions.pop(event.venue, ())) != event.unanswered:
+            self._wrong(f"{event.venue} is said to have left {event.unanswered} questions unanswered")
+
+    def _status_asked(self, event: ev.StatusAsked, order: Record) -> None:
+        route = self._route(event, order)
+        if route is not None:
+            if event.cl_ord_id not in route["ids"]:
+                self._wrong(f"{route['venue']} is asked about {event.cl_ord_id}, which it never got")
+            self._questions[route["venue"]][event.cl_ord_id] = event.order_id
+
+    def _status_answered(self, event: ev.StatusAnswered, order: Record) -> None:
+        route = self._route(event, order)
+        if route is None:
+            return
+        if self._questions[route["venue"]].pop(event.cl_ord_id, None) is None:
+            self._wrong(f"{route['venue']} answers about {event.cl_ord_id}, which it was not asked")
+        if not self._questions[route["venue"]]:
+            del self._questions[route["venue"]]
 
     def _destination(self, event: ev.DestinationDefined) -> None:
         self._destinations[event.name] = event
@@ -521,6 +545,8 @@ class Auditor:
             )
         if event.venue not in self._up:
             self._wrong(f"order {event.order_id} goes to {event.venue}, which is not logged on")
+        if self._questions.get(event.venue):
+            self._wrong(f"order {event.order_id} goes to {event.venue}, which has questions to answer")
         if order["ended"]:
             self._wrong(f"order {event.order_id} is routed after it ended")
         if order["held_for"]:
@@ -917,6 +943,7 @@ class Auditor:
         }
         same("displayed", shown, self._levels)
         same("volumes", state["volume"], dict(self._volume))
+        same("questions", state["questions"], {v: asked for v, asked in self._questions.items() if asked})
         for name, ours in (("destinations", self._destinations), ("strategies", self._strategies)):
             same(name, [row[2] for row in state[name]], sorted(ours))
         for name in COUNTED.values():
@@ -1050,6 +1077,7 @@ _OTHER: Final[dict[type, Callable[[Auditor, Any], None]]] = {
     ev.VenueDefined: Auditor._venue,
     ev.MassCancelRequested: Auditor._mass_cancel,
     ev.BookChanged: Auditor._book_changed,
+    ev.AskingStopped: Auditor._asking_stopped,
     ev.DestinationDefined: Auditor._destination,
     ev.StrategyDefined: Auditor._strategy,
     ev.VenueRateDefined: Auditor._rate,
@@ -1069,6 +1097,8 @@ _ORDER: Final[dict[type, Callable[[Auditor, Any, Any], None]]] = {
     ev.OrderSuspended: Auditor._suspended,
     ev.OrderTriggered: Auditor._triggered,
     ev.OrderHeld: Auditor._held,
+    ev.StatusAsked: Auditor._status_asked,
+    ev.StatusAnswered: Auditor._status_answered,
     ev.OrderPlanned: Auditor._planned,
     ev.OrderWorked: Auditor._worked,
     ev.OrderRestated: Auditor._restated,

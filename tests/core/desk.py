@@ -202,7 +202,8 @@ class Desk:
         while self.state.waiting.to_work:
             events += self._look(next(iter(self.state.waiting.to_work)))
         self.recount.check(self.state)
-        return [brief(event) for event in events]
+        # That a question is answered goes without saying.
+        return [brief(event) for event in events if not isinstance(event, ev.StatusAnswered)]
 
     def _look(self, order_id: int) -> list[ev.Event]:
         looked = self._carry_out(cmd.WorkOrder(order_id))

@@ -69,4 +69,7 @@ EXAMPLES: tuple[ev.Event, ...] = (
     ev.OrderWorked(1, 2, 5, ("rate:v", "down:w"), 6, 7, "t"),
     ev.VenueRateDefined(1, "v", 5, 6),
     ev.BookChanged(1, "S", "v", True, (("0", 5, 6), ("2", 7, 8))),
+    ev.ReconcileDefined(1, "v", True),
+    ev.StatusAnswered(1, 2, 3, "c", "0", Qty(5)),
+    ev.AskingStopped(1, "v", 5),
 )

@@ -276,6 +276,7 @@ class Life:
         unknown = cmd.VenueReport(SIM, "e-0", ExecType.TRADE, "1", "x", last_qty=Qty(5), last_px=Px(6))
         rng.choice((
             lambda: (desk.down(venue), desk.up(venue)),
+            lambda: [desk.do(cmd.StopAsking(name)) for name in list(desk.state.questions)],
             lambda: (desk.halt("symbol", "VOD"), self.new_order(), desk.resume("symbol", "VOD")),
             lambda: desk.price("IBM", rng.choice(("89", "90", "91"))),
             lambda: desk.price("VOD", rng.choice(("79", "80", "81"))),

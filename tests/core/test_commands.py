@@ -18,6 +18,7 @@ EXAMPLES: tuple[cmd.Command, ...] = (
     cmd.TakeQueued(5),
     cmd.WorkOrder(5),
     cmd.AskStatus("v", "c"),
+    cmd.StopAsking("v"),
     cmd.RequestStatus("s", "c", "S", "1", "i"),
     cmd.VenueReport(
         "v",

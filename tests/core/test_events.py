@@ -78,6 +78,9 @@ GOLDEN = {
     "OrderWorked":             "986c01020592a6726174653a76a6646f776e3a770607a174",
     "VenueRateDefined":        "956d01a1760506",
     "BookChanged":             "967101a153a176c39293a130050693a1320708",
+    "ReconcileDefined":        "947201a176c3",
+    "StatusAnswered":          "9773010203a163a13005",
+    "AskingStopped":           "947401a17605",
 }  # fmt: skip
 """Never change a line. Where a field is appended, its line moves to FORMERLY and the new bytes stand here."""
 

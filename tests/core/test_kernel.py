@@ -320,6 +320,7 @@ def a_day(lazy: int = 0) -> Office:
     o.message(SIM, "W|55=IBM|268=1|269=2|270=91")
     o.record(ev.EngineStarted(o.clock(), "test", 2, "e"))
     o.all_up()
+    o.message(LSE, report("e-3-1-1", "0", "I", "0"))
     o.message(ALPHA, new("Z", symbol="VOD", account="ACC", px="80"))
     o.message(LSE, "j|45=3|372=D|380=3|379=e-8-1-1|58=no such instrument")
     o.lazy = None
