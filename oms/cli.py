@@ -488,6 +488,39 @@ def report(config: ConfigArgument = Path("config/desk.toml"), as_json: JsonOptio
 
 
 @app.command()
+def quality(
+    config: ConfigOption = Path("config/desk.toml"),
+    journal: JournalOption = None,
+    by: Annotated[
+        str, typer.Option(help="order, destination, venue, strategy, algorithm, symbol, ...")
+    ] = "destination",
+    plot: Annotated[Path | None, typer.Option(help="Draw it into a PNG as well.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Execution quality: slippage against arrival, VWAP and last price."""
+    from oms.core import events as ev
+    from oms.history import need_journal
+    from oms.post.quality import BY, Quality, draw
+    from oms.recovery import records
+
+    if by not in BY:
+        _fail(f"--by {by}: it is one of {', '.join(BY)}", USAGE)
+    directory = _journal_of(config, journal)
+    need_journal(directory)
+    found = Quality().feed_all(ev.decode(body) for _, body in records(directory))
+    rows = [plain(row) for row in found.rows(by)]
+    if plot is not None:
+        try:
+            draw(found, "destination" if by == "order" else by, str(plot))
+        except ImportError:
+            _fail("--plot needs matplotlib: pip install matplotlib", SYSTEM)
+    if as_json:
+        _print_json(rows)
+        return
+    _print_rows(f"execution quality by {by}", rows)
+
+
+@app.command()
 def status(
     config: ConfigOption = DEFAULT_CONFIG,
     digest: Annotated[bool, typer.Option(help="With a hash over all of the state.")] = False,
