@@ -59,6 +59,7 @@ class Look(Struct, gc=False):
     wake_ns: int = 0
     step: int = 0
     refusals: list[str] = field(default_factory=list)  # why destinations took nothing
+    away: list[str] = field(default_factory=list)  # what would have to change for those that may yet take it
     idle: bool = False  # nothing is missing: refusals do not matter
 
 
@@ -72,6 +73,7 @@ class Gate(Struct, gc=False):
     venue: str = ""
     wait: str = ""
     refusal: Denial | None = None
+    away: str = ""  # what to wait for if nobody else takes it
 
 
 def gate(state: State, name: str, ask: Ask, now_ns: int, sent: dict[str, int]) -> Gate:
@@ -93,7 +95,7 @@ def gate(state: State, name: str, ask: Ask, now_ns: int, sent: dict[str, int]) -
         if when_down == "park":
             return Gate(name, wait=DOWN + venue)
         if when_down != "reroute" or destination is None or destination.reroute_to in tried:
-            return Gate(name, refusal=down)
+            return Gate(name, refusal=down, away=DOWN + venue)
         name = destination.reroute_to
 
 
@@ -185,6 +187,8 @@ class Looking:
             return True
         if found.refusal is not None:
             self.look.refusals.append(found.refusal.text)
+        if found.away:
+            self.look.away.append(found.away)
         return False
 
     def had(self, destination: str) -> list[Route]:

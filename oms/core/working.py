@@ -56,7 +56,7 @@ def work_order(state: State, command: cmd.WorkOrder, now_ns: int) -> Events:
         # It was parked, and is like any other from now on.
         return _made(state, order, look.parts, now_ns)
     stuck = "; ".join(dict.fromkeys(look.refusals)) if nobody and looking.left else ""
-    waits = tuple(dict.fromkeys(look.waits))
+    waits = tuple(dict.fromkeys(look.waits + (look.away if stuck else [])))
     rate = next((what.removeprefix(RATE) for what in waits if what.startswith(RATE)), "")
     return [
         *follow,
@@ -79,7 +79,8 @@ def _nobody_takes_it(order: Order, strategy: ev.StrategyDefined | None, look: Lo
     text = "; ".join(dict.fromkeys(look.refusals)) or "every destination has had its turn"
     to_desk = strategy is not None and strategy.when_refused == "desk"
     if to_desk and order.time_in_force not in AT_ONCE:
-        return [ev.OrderWorked(now_ns, order.order_id, step=look.step, stuck=text)]
+        waits = tuple(dict.fromkeys(look.away))
+        return [ev.OrderWorked(now_ns, order.order_id, waits=waits, step=look.step, stuck=text)]
     if order.cum_qty or order.time_in_force in AT_ONCE:
         return [ev.OrderCanceled(now_ns, order.order_id, "", text)]
     return [ev.OrderRejected(now_ns, order.order_id, 99, text)]

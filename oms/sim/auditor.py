@@ -230,9 +230,9 @@ class Auditor:
         if event.full:
             self._levels = {key: qty for key, qty in self._levels.items() if key[:2] != of}
         for kind, px, qty in event.entries:
-            if kind == "2":
+            if kind == "2" and qty:
                 self._volume[event.symbol] += qty
-            elif qty:
+            elif kind != "2" and qty:
                 self._levels[*of, kind, px] = qty
             else:
                 self._levels.pop((*of, kind, px), None)

@@ -387,6 +387,16 @@ def test_first_mid_is_a_reference_price_and_later_ones_are_not() -> None:
     assert found.show(SIM, "NOBODY", trades=["12 5"]) == []
 
 
+def test_order_that_nobody_takes_goes_when_one_of_them_is_back() -> None:
+    found = desk(HALVES)
+    found.down()
+    found.down(LSE)
+    found.new("A", "100")
+    assert found.order().plan.stuck  # type: ignore[union-attr]
+    found.up(LSE)
+    assert routes(found) == ["LSE 100 of 100"]
+
+
 # -- waiting for a destination -------------------------------------------------------------------------------
 
 
