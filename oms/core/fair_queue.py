@@ -20,21 +20,21 @@ from sortedcontainers import SortedList
 class FairQueue:
     """The orders that wait for one venue."""
 
-    __slots__ = ("_entries", "_last", "_waiting", "round")
+    __slots__ = ("_entries", "_rounds", "_waiting", "round")
 
     def __init__(self, round: int = 0) -> None:
         self.round = round  # of whoever was served last
         self._waiting: SortedList = SortedList()
         self._entries: dict[int, tuple[int, int, int, str]] = {}
-        self._last: dict[str, list[int]] = {}  # client -> how many of its orders wait, and the last's round
+        self._rounds: dict[str, SortedList] = {}  # client -> those of its orders that wait
 
     def __len__(self) -> int:
         return len(self._entries)
 
     def round_for(self, client: str) -> int:
         """The round of the next order of a client."""
-        last = self._last.get(client)
-        return max(self.round, last[1] + 1) if last is not None else self.round
+        rounds = self._rounds.get(client)
+        return max(self.round, rounds[-1] + 1) if rounds is not None else self.round
 
     def add(self, order_id: int, client: str, round: int, place: int) -> None:
         """Wait. O(log n)."""
@@ -42,9 +42,7 @@ class FairQueue:
         entry = (round, place, order_id, client)
         self._entries[order_id] = entry
         self._waiting.add(entry)
-        last = self._last.setdefault(client, [0, round])
-        last[0] += 1
-        last[1] = max(last[1], round)
+        self._rounds.setdefault(client, SortedList()).add(round)
 
     def remove(self, order_id: int) -> None:
         """Wait no more."""
@@ -52,10 +50,10 @@ class FairQueue:
         if entry is None:
             return
         self._waiting.remove(entry)
-        last = self._last[entry[3]]
-        last[0] -= 1
-        if not last[0]:
-            del self._last[entry[3]]
+        rounds = self._rounds[entry[3]]
+        rounds.remove(entry[0])
+        if not rounds:
+            del self._rounds[entry[3]]
 
     def first(self) -> int:
         """The order that is next; 0 if none waits."""
