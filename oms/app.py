@@ -40,6 +40,7 @@ log = logging.getLogger("oms")
 
 _LOGOUT_S = 2.0
 _ANSWER_S = 10.0
+_LISTS_WAIT_S = 10.0
 _DAY_NS = 86_400_000_000_000
 
 
@@ -128,6 +129,7 @@ class Engine:
         self._prepared_seq = 0
         self._asked_s: dict[str, float] = {}  # venue -> since when a question of ours is open
         self._is_process = self.config.engine.durability == "process"
+        self._lists_wait_until_s = time.monotonic() + _LISTS_WAIT_S if kernel.state.lists_due else 0.0
         self._spins = self.config.engine.spin_ms > 0
         self._turns = 0
         self._seen = 0
@@ -165,6 +167,9 @@ class Engine:
             busy |= self.operator.turn()
         if self.kernel.state.waiting.any:
             busy |= bool(self.kernel.work())
+        if self.kernel.state.lists_due and self._lists_may_go_on():
+            self.kernel.work_lists()
+            busy = True
         busy |= bool(self.kernel.flush(self.sessions.send))
         if self.application.activity != self._seen:
             self._seen = self.application.activity
@@ -173,6 +178,15 @@ class Engine:
         if not busy:
             self.idle()
         return busy
+
+    def _lists_may_go_on(self) -> bool:
+        """Lists that the last stop has cut in half wait for the venues a while: they are about to log on."""
+        if self._lists_wait_until_s:
+            up = self.kernel.state.sessions_up
+            if time.monotonic() < self._lists_wait_until_s and not self._venue_peers.keys() <= up:
+                return False
+            self._lists_wait_until_s = 0.0
+        return True
 
     def idle(self) -> None:
         """What can wait for a turn without work: the next segment, a snapshot."""

@@ -24,6 +24,7 @@ from msgspec import Struct
 from oms.core import commands as cmd
 from oms.core import events as ev
 from oms.core.engine import decide
+from oms.core.lists import undecided
 from oms.core.state import State
 from oms.fix import tags
 from oms.fix.decode import from_client, from_venue
@@ -89,6 +90,9 @@ class Ledger:
         elif kind is ev.SessionReset:
             self.sessions[event.session_id] = Numbers(first_kept=seq)  # type: ignore[attr-defined]
 
+
+LISTS_NS: Final = 2_000_000
+"""For how long a turn goes on with lists of orders: a list of thousands holds nobody else up."""
 
 NO_WRITERS: Final[Mapping[str, Writer]] = MappingProxyType({})
 """Every session speaks FIX 4.4."""
@@ -224,6 +228,16 @@ class Kernel:
             self._working = False
         return most
 
+    def work_lists(self) -> bool:
+        """Go on with lists of orders, step by step, for a while. Whether there is more to do."""
+        due = self.state.lists_due
+        until_ns = self.clock() + LISTS_NS
+        while due:
+            self.on_command(cmd.WorkList(*next(iter(due))), "list")
+            if self.clock() >= until_ns:
+                break
+        return bool(due)
+
     def record(self, event: ev.Event) -> int:
         """Journal and apply a fact that nothing needs to be decided about. Returns its sequence."""
         seq = self._append(ev.encode(event))
@@ -358,7 +372,7 @@ def _denied_undecided(state: State, command: cmd.Command, now_ns: int) -> list[e
         response_to = "1" if isinstance(command, cmd.CancelOrder) else "2"
         ids = (command.session_id, command.cl_ord_id, command.orig_cl_ord_id)
         return [ev.RequestDenied(now_ns, order.order_id if order else 0, *ids, response_to, 99, *why)]
-    return []
+    return undecided(command, now_ns, ": ".join(why))
 
 
 def written(event: ev.Event, seq: int, state: State, writers: Mapping[str, Writer]) -> Outgoing | None:

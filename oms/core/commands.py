@@ -7,7 +7,7 @@ from is (`events.MessageIn`, `events.CommandTaken`).
 
 from msgspec import Struct
 
-from oms.core.types import Px, Qty, Terms
+from oms.core.types import ListMember, Px, Qty, Terms
 
 
 class Command(Struct, frozen=True, gc=False, tag=True, omit_defaults=True):
@@ -150,6 +150,48 @@ class RequestAllStatus(Command, frozen=True, gc=False):
     side: str = ""
 
 
+class NewList(Command, frozen=True, gc=False):
+    """NewOrderList(E) from a client: a list of orders, or a fragment of one."""
+
+    session_id: str
+    list_id: str
+    bid_type: str  # BidType(394)
+    list_exec_inst_type: str  # ListExecInstType(433); empty if the client says nothing
+    total: int  # TotNoOrders(68)
+    members: tuple[ListMember, ...]
+    last_fragment: str = ""  # LastFragment(893)
+    poss_resend: bool = False
+    unsupported: str = ""  # what it asks for that is not done here, in words
+
+
+class ExecuteList(Command, frozen=True, gc=False):
+    """ListExecute(L) from a client."""
+
+    session_id: str
+    list_id: str
+
+
+class CancelList(Command, frozen=True, gc=False):
+    """ListCancelRequest(K) from a client."""
+
+    session_id: str
+    list_id: str
+
+
+class RequestListStatus(Command, frozen=True, gc=False):
+    """ListStatusRequest(M) from a client."""
+
+    session_id: str
+    list_id: str
+
+
+class WorkList(Command, frozen=True, gc=False):
+    """A list has something to do: its next step."""
+
+    session_id: str
+    list_id: str
+
+
 class DontKnow(Command, frozen=True, gc=False):
     """DontKnowTrade(Q) from a client: it does not accept an execution that we reported."""
 
@@ -245,6 +287,11 @@ AnyCommand = (
     | WorkOrder
     | CancelAll
     | RequestAllStatus
+    | NewList
+    | ExecuteList
+    | CancelList
+    | RequestListStatus
+    | WorkList
     | DontKnow
     | EndDay
     | PublishPrice

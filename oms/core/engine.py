@@ -8,8 +8,9 @@ Who says no: a control of ours *denies* (`OrderDenied`, `RequestDenied`), a venu
 `RequestRejected`). A counterparty that contradicts itself or us is answered by `ReportQuestioned`, which is
 data as well: journaled and shown.
 
-Four modules have the decisions: `requests` (what clients ask), `reports` (what venues say), `desk`
-(sessions, prices, the calendar, people), `working` (orders that are worked in parts).
+Five modules have the decisions: `requests` (what clients ask), `lists` (what they ask of whole lists),
+`reports` (what venues say), `desk` (sessions, prices, the calendar, people), `working` (orders that are
+worked in parts).
 
 In doubt: what was sent and not answered when a venue logs on again is asked about (OrderStatusRequest) and
 never sent again. The answer either confirms it or says that the venue has never heard of it, and then it has
@@ -20,7 +21,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from oms.core import commands as cmd
-from oms.core import desk, reports, requests, working
+from oms.core import desk, lists, reports, requests, working
 from oms.core.decision import Events
 from oms.core.state import State
 
@@ -52,6 +53,11 @@ _DECIDE: Final[dict[type, Callable[[State, Any, int], Events]]] = {
     cmd.WorkOrder: working.work_order,
     cmd.CancelAll: requests.cancel_all,
     cmd.RequestAllStatus: requests.request_all_status,
+    cmd.NewList: lists.new_list,
+    cmd.ExecuteList: lists.execute_list,
+    cmd.CancelList: lists.cancel_list,
+    cmd.RequestListStatus: lists.request_list_status,
+    cmd.WorkList: lists.work_list,
     cmd.DontKnow: desk.dont_know,
     cmd.EndDay: desk.end_day,
     cmd.Halt: desk.halt,

@@ -22,7 +22,7 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
-from oms.core.types import Px, Qty, Terms
+from oms.core.types import ListMember, Px, Qty, Terms
 
 
 class Event(Struct, frozen=True, array_like=True, gc=False):
@@ -192,6 +192,7 @@ class OrderReceived(OrderEvent, frozen=True, array_like=True, gc=False, tag=20):
     time_in_force: str
     hold_px: Px  # the price at which risk holds it: its limit, or the collar's far end for a market order
     terms: Terms | None = None
+    list_id: str = ""  # ListID(66) of the list that it is of
 
 
 class OrderDenied(OrderEvent, frozen=True, array_like=True, gc=False, tag=21):
@@ -209,6 +210,7 @@ class OrderDenied(OrderEvent, frozen=True, array_like=True, gc=False, tag=21):
     reason: str  # the control's stable name
     ord_rej_reason: int  # OrdRejReason(103)
     text: str
+    list_id: str = ""  # ListID(66) of the list that it is of
 
 
 class OrderAccepted(OrderEvent, frozen=True, array_like=True, gc=False, tag=22):
@@ -583,6 +585,102 @@ class OrderHeld(OrderEvent, frozen=True, array_like=True, gc=False, tag=65):
     venue: str
 
 
+# -- lists of orders -----------------------------------------------------------------------------------------
+
+
+class ListReceived(Event, frozen=True, array_like=True, gc=False, tag=70):
+    """A list of orders, or a fragment of one, came and is in order. NewOrderList(E).
+
+    When all of its members are there they become orders, one by one.
+    """
+
+    session_id: str
+    list_id: str  # ListID(66), unique per session
+    total: int  # TotNoOrders(68)
+    list_exec_inst_type: str  # ListExecInstType(433)
+    members: tuple[ListMember, ...]
+
+
+class ListDenied(Event, frozen=True, array_like=True, gc=False, tag=71):
+    """We refused a list; none of it becomes an order any more. ListStatus(N), ListOrderStatus(431)=7.
+
+    Where it has many members, several of these tell of it.
+    """
+
+    session_id: str
+    list_id: str
+    list_reject_reason: int  # ListRejectReason(1386)
+    text: str
+    total: int  # how many members the client is told of
+    rpt_seq: int  # RptSeq(83): this is the n-th
+    no_rpts: int  # NoRpts(82): of so many
+    cl_ord_ids: tuple[str, ...]  # those that this one tells of
+
+
+class ListRequestDenied(Event, frozen=True, array_like=True, gc=False, tag=72):
+    """We refused what was asked about a list: a second one of that name, a list that nobody knows.
+
+    It changes nothing. ListStatus(N), ListOrderStatus(431)=7.
+    """
+
+    session_id: str
+    list_id: str
+    list_reject_reason: int
+    text: str
+    total: int
+    rpt_seq: int
+    no_rpts: int
+    cl_ord_ids: tuple[str, ...]
+
+
+class ListExecuted(Event, frozen=True, array_like=True, gc=False, tag=73):
+    """The client tells us to work a list that waited. ListExecute(L)."""
+
+    session_id: str
+    list_id: str
+
+
+class ListCanceled(Event, frozen=True, array_like=True, gc=False, tag=74):
+    """The client cancels a list: each order of it is canceled in its turn. ListCancelRequest(K)."""
+
+    session_id: str
+    list_id: str
+
+
+class ListStatusDue(Event, frozen=True, array_like=True, gc=False, tag=75):
+    """The client is to be told how a list stands, as soon as what it is to be told before is out."""
+
+    session_id: str
+    list_id: str
+    list_status_type: str  # ListStatusType(429)
+    text: str
+
+
+class ListStatusReported(Event, frozen=True, array_like=True, gc=False, tag=76):
+    """The client is told how some orders of a list stand. ListStatus(N)."""
+
+    session_id: str
+    list_id: str
+    list_status_type: str
+    list_order_status: str  # ListOrderStatus(431)
+    text: str
+    total: int  # TotNoOrders(68): how many there are
+    first: int  # the place in the list of the first that this one tells of, from 0 on
+    number: int  # and how many
+    rpt_seq: int  # RptSeq(83)
+    no_rpts: int
+
+
+class ListWorked(Event, frozen=True, array_like=True, gc=False, tag=77):
+    """The orders of a list up to some place have been sent to their venues; or canceled, if the list is."""
+
+    session_id: str
+    list_id: str
+    up_to: int  # the place of the next
+    kept: int  # how many of these could not be
+    text: str  # and why
+
+
 # -- where orders go, and orders that are worked in parts ----------------------------------------------------
 
 
@@ -729,6 +827,14 @@ AnyEvent = (
     | MassCancelRequested
     | MassStatusRequested
     | OrderHeld
+    | ListReceived
+    | ListDenied
+    | ListRequestDenied
+    | ListExecuted
+    | ListCanceled
+    | ListStatusDue
+    | ListStatusReported
+    | ListWorked
     | DestinationDefined
     | StrategyDefined
     | OrderPlanned

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
 from oms.core import events as ev
+from oms.core.fold_lists import LIST_HANDLERS, of_list
 from oms.core.ledger import counts_as_refused
 from oms.core.order import Execution, Order, Plan, Queued, Request, Route, RouteRequest, Version
 from oms.core.price_book import Resting
@@ -100,11 +101,14 @@ def _order_received(state: State, event: ev.OrderReceived) -> None:
     rehold(state.risk[event.account], order, instrument.currency, instrument.price_unit)
     if price:
         state.book(symbol).add(Resting(order_id, side, price, event.order_qty))
+    if event.list_id:
+        order.waits = True
+        of_list(state, order, event.list_id)
     state.count("orders")
 
 
 def _order_denied(state: State, event: ev.OrderDenied) -> None:
-    state.orders[event.order_id] = Order(
+    order = state.orders[event.order_id] = Order(
         order_id=event.order_id,
         session_id=event.session_id,
         account=event.account,
@@ -117,11 +121,15 @@ def _order_denied(state: State, event: ev.OrderDenied) -> None:
         versions=[Version(event.cl_ord_id, event.order_qty, event.price, Px(0), event.at_ns)],
         working=OrdStatus.REJECTED,
         reason=event.reason,
+        ord_rej_reason=event.ord_rej_reason,
     )
     if event.cl_ord_id:
         # A duplicate must not take over the id of the order that used it first.
         state.cl_ord_ids.setdefault((event.session_id, event.cl_ord_id), event.order_id)
     state.next_order_id = event.order_id + 1
+    if event.list_id:
+        state.lists[event.session_id, event.list_id].denied += 1
+        of_list(state, order, event.list_id)
     state.count("denied")
 
 
@@ -132,7 +140,9 @@ def _order_accepted(state: State, event: ev.OrderAccepted) -> None:
 
 
 def _order_rejected(state: State, event: ev.OrderRejected) -> None:
-    state.end(state.orders[event.order_id], OrdStatus.REJECTED, event.text)
+    order = state.orders[event.order_id]
+    order.ord_rej_reason = event.ord_rej_reason
+    state.end(order, OrdStatus.REJECTED, event.text)
     state.count("rejected")
 
 
@@ -147,6 +157,8 @@ def _order_filled(state: State, event: ev.OrderFilled) -> None:
         book.reduce(order.order_id, qty)
     if order.plan is not None:
         _look_at_plan(state, order)
+    if order.list_id:
+        state.look_at_member(order)
     state.count("fills")
 
 
@@ -193,6 +205,8 @@ def _execution_busted(state: State, event: ev.ExecutionBusted) -> None:
     state.rest(order, order.price, leaves)
     if order.plan is not None:
         _look_at_plan(state, order)
+    if order.list_id:
+        state.look_at_member(order)
     state.count("busts")
 
 
@@ -211,6 +225,8 @@ def _execution_corrected(state: State, event: ev.ExecutionCorrected) -> None:
     state.rest(order, order.price, leaves)
     if order.plan is not None:
         _look_at_plan(state, order)
+    if order.list_id:
+        state.look_at_member(order)
     state.count("corrections")
 
 
@@ -311,6 +327,8 @@ def _order_replaced(state: State, event: ev.OrderReplaced) -> None:
         state.look_at_queue(order)
     if order.plan is not None:
         _look_at_plan(state, order)
+    if order.list_id:
+        state.look_at_member(order)
     state.count("replaced")
 
 
@@ -358,6 +376,8 @@ def _order_restated(state: State, event: ev.OrderRestated) -> None:
     )
     state.rehold(order)
     state.rest(order, before.price, leaves)
+    if order.list_id:
+        state.look_at_member(order)
 
 
 def _order_stopped(state: State, event: ev.OrderStopped) -> None:
@@ -384,6 +404,7 @@ def _order_triggered(state: State, event: ev.OrderTriggered) -> None:
 def _order_held(state: State, event: ev.OrderHeld) -> None:
     order = state.orders[event.order_id]
     order.working = OrdStatus.NEW
+    order.waits = False
     order.held_for = event.venue
     state.hold_back(order)
 
@@ -410,6 +431,7 @@ def _order_routed(state: State, event: ev.OrderRouted) -> None:
     order = state.orders[event.order_id]
     route = Route(event.route_id, event.venue, event.cl_ord_id, event.order_qty, event.price, event.ord_type)
     order.routes.append(route)
+    order.waits = False
     state.routes[event.cl_ord_id] = (order, route)
     if state.waiting.rates:
         state.waiting.sent(event.venue, event.at_ns)
@@ -433,6 +455,7 @@ def _route_of_destination(state: State, event: ev.OrderRouted, order: Order, rou
 def _order_planned(state: State, event: ev.OrderPlanned) -> None:
     order = state.orders[event.order_id]
     volume = state.market.volume.get(order.symbol, 0)
+    order.waits = False
     order.plan = Plan(event.to, event.at_ns, event.at_ns, volume=volume)
     state.waiting.look_at(order)
 
@@ -638,5 +661,6 @@ HANDLERS: Final[dict[type, Callable[[State, Any], None]]] = {
     ev.OrderPlanned: _order_planned,
     ev.OrderWorked: _order_worked,
     ev.MassCancelRequested: _mass_cancel_requested,
+    **LIST_HANDLERS,
 }
 """Event -> what it does to a state. Events that are not here change nothing."""

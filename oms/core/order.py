@@ -186,6 +186,9 @@ class Order(Struct, gc=False):
     held_for: str = ""  # the venue it goes to when its stop price is reached; empty if we do not hold it
     canceled_by: str = ""  # ClOrdID(11) of the request that canceled it
     plan: Plan | None = None  # of one that is worked in parts, or waits for its destination
+    list_id: str = ""  # ListID(66) of the list that it is of
+    waits: bool = False  # with its list, for the client's word to execute it: see `order_list`
+    ord_rej_reason: int = 0  # OrdRejReason(103) of one that was denied or rejected
 
     @property
     def cl_ord_id(self) -> str:
@@ -218,6 +221,11 @@ class Order(Struct, gc=False):
         if not self.ended or self.requests:
             return False
         return not any(route.in_doubt for route in self.routes)
+
+    @property
+    def with_us(self) -> bool:
+        """Whether nobody else has it yet: it waits for its stop price, or with its list."""
+        return self.waits or bool(self.held_for)
 
     @property
     def good_till(self) -> bool:

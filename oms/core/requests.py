@@ -48,9 +48,18 @@ def new_order(state: State, command: cmd.NewOrder, now_ns: int) -> Events:
         if profile is not None and profile.poss_resend == "ignore":
             return []
         # *Source:* FIX order state matrix F.1.b.
-        asked = cmd.RequestStatus(command.session_id, command.cl_ord_id, command.symbol, command.side)
-        return request_status(state, asked, now_ns)
-    ask = Ask(
+        question = cmd.RequestStatus(command.session_id, command.cl_ord_id, command.symbol, command.side)
+        return request_status(state, question, now_ns)
+    ask = asked(command)
+    routed = first_route(state, ask, order_id, now_ns)
+    if isinstance(routed, Denial):
+        return [denied(ask, order_id, routed, now_ns)]
+    return [received(ask, order_id, now_ns), *routed]
+
+
+def asked(command: cmd.NewOrder) -> Ask:
+    """What a new order asks of the controls."""
+    return Ask(
         command.session_id,
         command.cl_ord_id,
         command.account,
@@ -63,57 +72,31 @@ def new_order(state: State, command: cmd.NewOrder, now_ns: int) -> Events:
         None,
         command.terms,
     )
+
+
+def first_route(state: State, ask: Ask, order_id: int, now_ns: int) -> Events | Denial:
+    """Where a new order goes, once every control has let it pass: to its venue, or nowhere yet.
+
+    An order whose stop price is reached already is held all the same, and goes at the next price.
+    """
     denial = check(state, ask)
-    venue = ""
-    if denial is None:
-        venue = choose_venue(state, ask.instrument)
-        if state.destinations or state.strategies or state.waiting.rates:
-            routed = _route_by_name(state, ask, venue, now_ns)
-            if not isinstance(routed, Denial):
-                return routed
-            return [_denied(command, order_id, routed, now_ns)]
-        denial = venue_lacks(state, venue, ask)
-        if denial is not None and can_be_held(state, venue, ask):
-            return _hold(state, ask, venue, now_ns)
-        denial = denial or venue_down(state, venue)
     if denial is not None:
-        return [_denied(command, order_id, denial, now_ns)]
-    return [
-        _received(ask, order_id, now_ns),
-        ev.OrderRouted(
-            now_ns,
-            order_id,
-            1,
-            venue,
-            route_cl_ord_id(state.epoch, order_id, 1, 1),
-            command.order_qty,
-            command.price,
-        ),
-    ]
+        return denial
+    venue = choose_venue(state, ask.instrument)
+    if state.destinations or state.strategies or state.waiting.rates:
+        return _route_by_name(state, ask, order_id, venue, now_ns)
+    denial = venue_lacks(state, venue, ask)
+    if denial is not None and can_be_held(state, venue, ask):
+        return [ev.OrderHeld(now_ns, order_id, venue)]
+    denial = denial or venue_down(state, venue)
+    if denial is not None:
+        return denial
+    cl_ord_id = route_cl_ord_id(state.epoch, order_id, 1, 1)
+    return [ev.OrderRouted(now_ns, order_id, 1, venue, cl_ord_id, ask.order_qty, ask.price)]
 
 
-def _denied(command: cmd.NewOrder, order_id: int, denial: Denial, now_ns: int) -> ev.OrderDenied:
-    return ev.OrderDenied(
-        now_ns,
-        order_id,
-        command.session_id,
-        command.cl_ord_id,
-        command.account,
-        command.symbol,
-        command.side,
-        command.order_qty,
-        command.ord_type,
-        command.price,
-        command.time_in_force,
-        denial.reason,
-        denial.ord_rej_reason,
-        denial.text,
-    )
-
-
-def _route_by_name(state: State, ask: Ask, to: str, now_ns: int) -> Events | Denial:
+def _route_by_name(state: State, ask: Ask, order_id: int, to: str, now_ns: int) -> Events | Denial:
     """An order for a strategy, or for a destination that may have to be waited for."""
-    order_id = state.next_order_id
     strategy = state.strategies.get(to)
     if strategy is not None:
         lacks = takes_any(state, strategy, ask)
@@ -121,20 +104,19 @@ def _route_by_name(state: State, ask: Ask, to: str, now_ns: int) -> Events | Den
             return Denial("venue_lacks", 11, lacks)
         if ask.time_in_force == TimeInForce.FOK:
             return Denial("cannot_be_split", 11, f"fill or kill cannot be worked by strategy {to}")
-        return _planned(ask, order_id, to, now_ns)
+        return _planned(order_id, to, now_ns)
     destination = state.destinations.get(to)
     venue = destination.venue if destination is not None else to
     if venue_lacks(state, venue, with_terms(ask, destination)) and can_be_held(state, venue, ask):
-        return _hold(state, ask, venue, now_ns)
+        return [ev.OrderHeld(now_ns, order_id, venue)]
     found = gate(state, to, ask, now_ns, {})
     if found.refusal is not None:
         return found.refusal
     if found.wait or state.waiting.queues.get(found.venue):
-        return _planned(ask, order_id, to, now_ns)
+        return _planned(order_id, to, now_ns)
     taker = state.destinations.get(found.destination)
     more = taker.terms if taker is not None else None
     return [
-        _received(ask, order_id, now_ns),
         ev.OrderRouted(
             now_ns,
             order_id,
@@ -145,20 +127,16 @@ def _route_by_name(state: State, ask: Ask, to: str, now_ns: int) -> Events | Den
             ask.price,
             destination=to,
             terms=merged(ask.terms, more) if more is not None else None,
-        ),
+        )
     ]
 
 
-def _planned(ask: Ask, order_id: int, to: str, now_ns: int) -> Events:
+def _planned(order_id: int, to: str, now_ns: int) -> Events:
     """The order is ours to work, and the client is told so: nobody else has it yet."""
-    return [
-        _received(ask, order_id, now_ns),
-        ev.OrderPlanned(now_ns, order_id, to),
-        ev.OrderAccepted(now_ns, order_id),
-    ]
+    return [ev.OrderPlanned(now_ns, order_id, to), ev.OrderAccepted(now_ns, order_id)]
 
 
-def _received(ask: Ask, order_id: int, now_ns: int) -> ev.OrderReceived:
+def received(ask: Ask, order_id: int, now_ns: int, list_id: str = "") -> ev.OrderReceived:
     return ev.OrderReceived(
         now_ns,
         order_id,
@@ -173,13 +151,28 @@ def _received(ask: Ask, order_id: int, now_ns: int) -> ev.OrderReceived:
         ask.time_in_force,
         ask.hold_px,
         ask.terms,
+        list_id,
     )
 
 
-def _hold(state: State, ask: Ask, venue: str, now_ns: int) -> Events:
-    """Keep an order until its stop price is reached; one that is reached already goes at the next price."""
-    order_id = state.next_order_id
-    return [_received(ask, order_id, now_ns), ev.OrderHeld(now_ns, order_id, venue)]
+def denied(ask: Ask, order_id: int, denial: Denial, now_ns: int, list_id: str = "") -> ev.OrderDenied:
+    return ev.OrderDenied(
+        now_ns,
+        order_id,
+        ask.session_id,
+        ask.cl_ord_id,
+        ask.account,
+        ask.symbol,
+        ask.side,
+        ask.order_qty,
+        ask.ord_type,
+        ask.price,
+        ask.time_in_force,
+        denial.reason,
+        denial.ord_rej_reason,
+        denial.text,
+        list_id,
+    )
 
 
 def trigger(state: State, symbol: str, px: Px, now_ns: int) -> Events:
@@ -237,7 +230,7 @@ def cancel_order(state: State, command: cmd.CancelOrder, now_ns: int) -> Events:
                 command.cl_ord_id,
             )
         )
-    if order.held_for:
+    if order.with_us:
         events.append(ev.OrderCanceled(now_ns, order.order_id, command.cl_ord_id, ""))
     return events
 
@@ -318,7 +311,7 @@ def _replace(
         command.terms,
     )
     in_parts = order.plan is not None
-    route = None if order.held_for or in_parts else _route_to_change(order)
+    route = None if order.with_us or in_parts else _route_to_change(order)
     if denial is None:
         refused = check(state, ask)
         if refused is None and order.held_for and not can_be_held(state, order.held_for, ask):
@@ -432,7 +425,7 @@ def cancel_all(state: State, command: cmd.CancelAll, now_ns: int) -> Events:
     events: Events = []
     affected = 0
     for order in _of_session(state, command.session_id, command.symbol, command.side):
-        routed = _cancels(state, order, now_ns)
+        routed = cancels(state, order, now_ns, "canceled by mass request")
         affected += bool(routed)
         events += routed
     return [answered(affected), *events]
@@ -446,17 +439,20 @@ def _of_session(state: State, session_id: str, symbol: str, side: str) -> Iterat
             yield order
 
 
-def _cancels(state: State, order: Order, now_ns: int) -> Events:
-    """Our own wish to cancel an order: every route that can be reached and has no cancel on its way."""
+def cancels(state: State, order: Order, now_ns: int, text: str) -> Events:
+    """Our own wish to cancel an order: every route that can be reached and has no cancel on its way.
+
+    `text` is what the client is told where nobody else has to be asked.
+    """
     if order.plan is not None:
         if any(r.response_to == CxlRejResponseTo.CANCEL for r in order.requests):
             return []
         if all(route.ended for route in order.routes):
-            return [ev.OrderCanceled(now_ns, order.order_id, "", "canceled by mass request")]
-        asked = ev.CancelRequested(now_ns, order.order_id, order.session_id, "", "")
-        return [asked, *cancel_parts(state, order, "", now_ns)]
-    if order.held_for:
-        return [ev.OrderCanceled(now_ns, order.order_id, "", "canceled by mass request")]
+            return [ev.OrderCanceled(now_ns, order.order_id, "", text)]
+        wish = ev.CancelRequested(now_ns, order.order_id, order.session_id, "", "")
+        return [wish, *cancel_parts(state, order, "", now_ns)]
+    if order.with_us:
+        return [ev.OrderCanceled(now_ns, order.order_id, "", text)]
     return [
         ev.CancelRouted(
             now_ns,

@@ -20,6 +20,7 @@ from oms.core.fold import HANDLERS
 from oms.core.held import HeldOrders
 from oms.core.market import Level, Market
 from oms.core.order import Order, Route
+from oms.core.order_list import OrderList
 from oms.core.price_book import PriceBook, Resting
 from oms.core.risk import AccountRisk, rehold
 from oms.core.types import Px
@@ -59,6 +60,7 @@ class Snapshot(Struct):
     volume: dict[str, int] = field(default_factory=dict)
     reconciles: list[ev.ReconcileDefined] = field(default_factory=list)
     questions: dict[str, dict[str, int]] = field(default_factory=dict)
+    lists: list[OrderList] = field(default_factory=list)
 
 
 class State:
@@ -80,10 +82,13 @@ class State:
         "halts",
         "held",
         "instruments",
+        "lists",
+        "lists_due",
         "live",
         "market",
         "next_order_id",
         "next_place",
+        "open_members",
         "order_notional",
         "orders",
         "profiles",
@@ -121,6 +126,11 @@ class State:
         self.day_ended_ns = 0
         # Orders whose next request has its turn: see `commands.TakeQueued`.
         self.due: dict[int, None] = {}
+        # Lists of orders; which of each one's orders may still execute; and those that have a next step: see
+        # `commands.WorkList`.
+        self.lists: dict[Key, OrderList] = {}
+        self.open_members: dict[Key, set[int]] = {}
+        self.lists_due: dict[Key, None] = {}
         self.risk: dict[str, AccountRisk] = {}
         self.books: dict[str, PriceBook] = {}
         # Orders that wait for a price with us, by symbol.
@@ -206,6 +216,7 @@ class State:
                 volume=self.market.volume,
                 reconciles=[self.reconciles[k] for k in sorted(self.reconciles)],
                 questions=self.questions,
+                lists=[self.lists[k] for k in sorted(self.lists)],
             )
         )
 
@@ -247,6 +258,13 @@ class State:
         state.questions = snapshot.questions
         state.market.restore(snapshot.depth, snapshot.volume)
         state.live = {o.order_id: o for o in snapshot.orders if not o.settled}
+        state.lists = {found.key: found for found in snapshot.lists}
+        state.open_members = {
+            found.key: {order_id for order_id in found.order_ids if not state.orders[order_id].ended}
+            for found in snapshot.lists
+        }
+        for found in snapshot.lists:
+            state.look_at_list(found)
         for order in state.orders.values():
             state.look_at_queue(order)
             if order.held_for:
@@ -282,7 +300,7 @@ class State:
     def end(self, order: Order, working: str, reason: str) -> None:
         order.working = working
         order.reason = reason
-        order.stopped = order.suspended = order.done_for_day = False
+        order.stopped = order.suspended = order.done_for_day = order.waits = False
         self.rehold(order)
         self.book(order.symbol).remove(order.order_id)
         if order.held_for:
@@ -291,6 +309,8 @@ class State:
             self.look_at_queue(order)
         if order.plan is not None:
             self.waiting.leave(order)
+        if order.list_id:
+            self.look_at_member(order)
 
     def hold_back(self, order: Order) -> None:
         """Wait for the stop price of the order's newest version."""
@@ -310,6 +330,26 @@ class State:
             self.due[order.order_id] = None
         else:
             self.due.pop(order.order_id, None)
+
+    def look_at_list(self, found: OrderList) -> None:
+        """Whether a list has a next step."""
+        if found.has_work(not self.open_members[found.key]):
+            self.lists_due[found.key] = None
+        else:
+            self.lists_due.pop(found.key, None)
+
+    def look_at_member(self, order: Order) -> None:
+        """Whether an order of a list may still execute, and what that means for the list."""
+        found = self.lists[order.session_id, order.list_id]
+        still_open = self.open_members[found.key]
+        if (order.order_id in still_open) != order.ended:
+            return
+        if order.ended:
+            still_open.discard(order.order_id)
+        else:
+            still_open.add(order.order_id)
+            found.told_done = False
+        self.look_at_list(found)
 
     def rest(self, order: Order, price: int, leaves_qty: int) -> None:
         """What is open of an order goes into the book, or stays there.

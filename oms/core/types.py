@@ -210,6 +210,42 @@ class Terms(Struct, frozen=True, array_like=True, gc=False, omit_defaults=True):
     participation_rate: str = ""  # ParticipationRate(849)
 
 
+class ListMember(Struct, frozen=True, array_like=True, gc=False):
+    """One order of a NewOrderList(E), in the terms of NewOrderSingle: part of an event, as `Terms` is."""
+
+    list_seq_no: int  # ListSeqNo(67)
+    cl_ord_id: str
+    account: str
+    symbol: str
+    side: str
+    order_qty: Qty
+    ord_type: str
+    price: Px
+    time_in_force: str
+    terms: Terms | None = None
+
+
+class ListStatusType:
+    """ListStatusType(429)."""
+
+    ACK: Final = "1"
+    RESPONSE: Final = "2"
+    EXEC_STARTED: Final = "4"
+    ALL_DONE: Final = "5"
+    ALERT: Final = "6"
+
+
+class ListOrderStatus:
+    """ListOrderStatus(431)."""
+
+    RECEIVED: Final = "2"
+    EXECUTING: Final = "3"
+    CANCELING: Final = "4"
+    ALERT: Final = "5"
+    ALL_DONE: Final = "6"
+    REJECT: Final = "7"
+
+
 class CxlRejResponseTo:
     """CxlRejResponseTo(434)."""
 

@@ -40,6 +40,8 @@ log = logging.getLogger("oms.fix")
 
 _HEADER_OR_TRAILER: Final = re.compile(r"(?:^|(?<=\x01))(?:8|9|10|34|43|49|52|56|97|122)=[^\x01]*\x01")
 _MAX_MESSAGE: Final = 1 << 16  # far below a journal segment, far above any order
+_MAX_LIST: Final = 1 << 18  # the same of a list of some thousand orders; a longer one comes in fragments
+_IS_LIST: Final = re.compile(f"8=[^{SOH}]*{SOH}9=[0-9]*{SOH}35={MsgType.NEW_ORDER_LIST}{SOH}")
 _DEFAULT_APPL_VER_ID: Final = 1137
 _MILLISECOND: Final = 1_000_000
 _MAX_SEQ_NUM: Final = 1 << 31
@@ -80,7 +82,7 @@ class Application(quickfix.Application):
         self.activity += 1
         try:
             text = message.toString()
-            if len(text) > _MAX_MESSAGE:
+            if len(text) > _MAX_MESSAGE and (len(text) > _MAX_LIST or not _IS_LIST.match(text)):
                 raise quickfix.IncorrectTagValue(9)
             start = text.index("\x0134=") + 4
             number = int(text[start : text.index(SOH, start)])

@@ -15,6 +15,7 @@ from oms.core.types import (
     PRICED,
     TRIGGERED,
     ExecType,
+    ListMember,
     OrdType,
     Px,
     Qty,
@@ -26,7 +27,7 @@ from oms.fix import tags
 from oms.fix.malformed import Malformed
 from oms.fix.market_data import market_data
 from oms.fix.tags import MsgType
-from oms.fix.wire import fields, parse_utc_timestamp
+from oms.fix.wire import fields, pairs, parse_utc_timestamp
 
 Fields = dict[str, str]
 
@@ -45,6 +46,12 @@ TERM_TAGS: Final = frozenset(
         tags.TARGET_STRATEGY,
     )
 )
+NOT_OF_LISTS: Final = (tags.CONTINGENCY_TYPE, "765", "766")
+"""What a list may ask for that is not done here: one order canceling another, AllowableOneSidedness."""
+
+MOST_DIGITS: Final = 9
+"""Of a count."""
+
 WITH_LAST: Final = (ExecType.TRADE, ExecType.TRADE_CORRECT, ExecType.STOPPED)
 """ExecTypes whose LastQty(32) and LastPx(31) say something."""
 
@@ -54,6 +61,8 @@ def from_client(session_id: str, text: str) -> cmd.Command:
     message = fields(text)
     reader = _FROM_CLIENT.get(message[tags.MSG_TYPE])
     if reader is None:
+        if message[tags.MSG_TYPE] == MsgType.NEW_ORDER_LIST:
+            return _new_order_list(session_id, message, text)
         raise Malformed(
             Malformed.UNSUPPORTED, tags.MSG_TYPE, f"MsgType {message[tags.MSG_TYPE]} is not supported"
         )
@@ -117,6 +126,64 @@ def _odd_new_order_single(session_id: str, message: Fields) -> cmd.NewOrder:
         message.get(tags.POSS_RESEND) == "Y",
         _terms(message, ord_type),
     )
+
+
+def _new_order_list(session_id: str, message: Fields, text: str) -> cmd.NewList:
+    """NewOrderList(E). What is wrong with one of its orders is wrong with the message."""
+    orders = list_orders(text)
+    if _count(message, tags.NO_ORDERS) != len(orders):
+        raise Malformed(Malformed.BAD_VALUE, tags.NO_ORDERS, f"{len(orders)} orders are there")
+    return cmd.NewList(
+        session_id,
+        _required(message, tags.LIST_ID),
+        _required(message, tags.BID_TYPE),
+        message.get(tags.LIST_EXEC_INST_TYPE, ""),
+        _count(message, tags.TOT_NO_ORDERS),
+        tuple(_list_member(session_id, order) for order in orders),
+        message.get(tags.LAST_FRAGMENT, ""),
+        message.get(tags.POSS_RESEND) == "Y",
+        _unsupported_of_list(message),
+    )
+
+
+def _unsupported_of_list(message: Fields) -> str:
+    """What would make another list of it if it were passed over; empty if there is nothing."""
+    found = [f"tag {tag}" for tag in NOT_OF_LISTS if message.get(tag)]
+    if message.get(tags.PROG_RPT_REQS) == "2" and message.get(tags.PROG_PERIOD_INTERVAL, "0") != "0":
+        found.append("ProgRptReqs 2: ListStatus comes when it is asked for")
+    return ", ".join(found)
+
+
+def _list_member(session_id: str, message: Fields) -> ListMember:
+    """One order of the group, read as a NewOrderSingle(D) would be."""
+    _conditional(message, tags.ORD_TYPE, "the order needs a type")
+    order = _new_order_single(session_id, message)
+    return ListMember(
+        _count(message, tags.LIST_SEQ_NO),
+        order.cl_ord_id,
+        order.account,
+        order.symbol,
+        order.side,
+        order.order_qty,
+        order.ord_type,
+        order.price,
+        order.time_in_force,
+        order.terms,
+    )
+
+
+def list_orders(text: str) -> list[Fields]:
+    """The orders of a NewOrderList(E), each of which begins with its ClOrdID(11).
+
+    With the last go the fields behind the group: an order has none of them.
+    """
+    orders: list[Fields] = []
+    for tag, value in pairs(text):
+        if tag == tags.CL_ORD_ID:
+            orders.append({})
+        if orders:
+            orders[-1][tag] = value
+    return orders
 
 
 def _terms(message: Fields, ord_type: str) -> Terms | None:
@@ -197,6 +264,18 @@ def _order_mass_status_request(session_id: str, message: Fields) -> cmd.RequestA
     )
 
 
+def _list_execute(session_id: str, message: Fields) -> cmd.ExecuteList:
+    return cmd.ExecuteList(session_id, _required(message, tags.LIST_ID))
+
+
+def _list_cancel_request(session_id: str, message: Fields) -> cmd.CancelList:
+    return cmd.CancelList(session_id, _required(message, tags.LIST_ID))
+
+
+def _list_status_request(session_id: str, message: Fields) -> cmd.RequestListStatus:
+    return cmd.RequestListStatus(session_id, _required(message, tags.LIST_ID))
+
+
 def _dont_know_trade(session_id: str, message: Fields) -> cmd.DontKnow:
     return cmd.DontKnow(
         session_id,
@@ -215,6 +294,9 @@ _FROM_CLIENT: Final[dict[str, Callable[[str, Fields], cmd.Command]]] = {
     MsgType.DONT_KNOW_TRADE: _dont_know_trade,
     MsgType.ORDER_MASS_CANCEL_REQUEST: _order_mass_cancel_request,
     MsgType.ORDER_MASS_STATUS_REQUEST: _order_mass_status_request,
+    MsgType.LIST_EXECUTE: _list_execute,
+    MsgType.LIST_CANCEL_REQUEST: _list_cancel_request,
+    MsgType.LIST_STATUS_REQUEST: _list_status_request,
 }
 
 
@@ -317,6 +399,13 @@ def _scaled(tag: str, text: str) -> int:
 def _whole(message: Fields, tag: str, default: int) -> int:
     text = message.get(tag)
     return int(text) if text and text.isdigit() else default
+
+
+def _count(message: Fields, tag: str) -> int:
+    text = _required(message, tag)
+    if not text.isdigit() or len(text) > MOST_DIGITS:
+        raise Malformed(Malformed.BAD_VALUE, tag, f"tag {tag} is not a count")
+    return int(text)
 
 
 def _time(message: Fields, tag: str) -> int:

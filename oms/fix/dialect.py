@@ -134,6 +134,7 @@ _WITH_TERMS: Final = (
     MsgType.ORDER_CANCEL_REPLACE_REQUEST,
     MsgType.EXECUTION_REPORT,
 )
+_LIST_REJECT_REASON: Final = re.compile(f"{SOH}{tags.LIST_REJECT_REASON}=[^{SOH}]*{SOH}")
 _LIST_ORDER: Final = re.compile(r"(?<=\x01)(?=11=)")
 _CLOSE_TYPES: Final = {OrdType.MARKET: "5", OrdType.LIMIT: "B"}
 _CLOSE_CODES: Final = tuple(f"{SOH}40={code}{SOH}" for code in CLOSE_42)
@@ -207,7 +208,7 @@ def _read_common(text: str, kind: str) -> str:
         return text.replace(f"{SOH}39={_REPLACED}{SOH}", f"{SOH}39={OrdStatus.NEW}{SOH}")
     if kind in _WITH_TERMS:
         return _read_close(text)
-    if kind == "E":  # NewOrderList: each order begins with its ClOrdID
+    if kind == MsgType.NEW_ORDER_LIST:  # each order begins with its ClOrdID
         return "".join(_read_close(part) for part in _LIST_ORDER.split(text))
     return text
 
@@ -375,7 +376,12 @@ def _write_50sp2(text: str, order: Order | None) -> str:
 
 
 def _write_44(text: str, order: Order | None) -> str:
-    """FIX 4.4 has no ExecType(150) L: what is triggered is restated, for an other reason."""
+    """FIX 4.4 has no ExecType(150) L: what is triggered is restated, for an other reason.
+
+    It has no ListRejectReason(1386) either: there ListStatusText(444) says it alone.
+    """
+    if text.startswith("35=N"):
+        return _LIST_REJECT_REASON.sub(SOH, text)
     if f"{SOH}150=L{SOH}" not in text:
         return text
     return text.replace(f"{SOH}150=L{SOH}", f"{SOH}150=D{SOH}378=99{SOH}")

@@ -23,6 +23,7 @@ from oms.core.order import Order, day_quantities, ord_status
 from oms.core.state import State
 from oms.core.types import GOOD_TILL, Px, Terms, average_px
 from oms.core.types import format_scaled as dec
+from oms.fix.list_status import list_denied, list_status_reported
 from oms.fix.wire import SOH, utc_timestamp
 
 Outgoing = tuple[str, str]
@@ -58,6 +59,8 @@ def _report(
     exec_id = exec_id or f"{state.epoch}-E{seq}"
     # An order by phone has no id of the client's.
     ids = f"11={id}\x01{orig}" if id else ""
+    if order.list_id:
+        ids += f"66={order.list_id}\x01"
     if version.terms is not None:
         more = terms_text(version.terms) + more
     if order.time_in_force in GOOD_TILL:
@@ -272,8 +275,9 @@ def _cancel_reject(
         orig_cl_ord_id = order.cl_ord_id
     order_id = f"{state.epoch}-{order.order_id}" if order is not None else "NONE"
     status = ord_status(order) if order is not None else "8"
+    of_list = f"66={order.list_id}\x01" if order is not None and order.list_id else ""
     return session_id, (
-        f"35=9\x0137={order_id}\x0111={cl_ord_id}\x0141={orig_cl_ord_id}\x0139={status}\x01"
+        f"35=9\x0137={order_id}\x0111={cl_ord_id}\x0141={orig_cl_ord_id}\x01{of_list}39={status}\x01"
         f"434={response_to}\x01102={reason}\x01{_text(text)}"
     )
 
@@ -453,4 +457,7 @@ _WRITERS: Final[dict[type, Callable[[Any, int, State], Outgoing | None]]] = {
     ev.TradeUnknown: _trade_unknown,
     ev.MassCancelRequested: _mass_cancel_requested,
     ev.MassStatusRequested: _mass_status_requested,
+    ev.ListStatusReported: list_status_reported,
+    ev.ListDenied: list_denied,
+    ev.ListRequestDenied: list_denied,
 }

@@ -21,6 +21,7 @@ from oms.core.state import State
 from oms.core.types import (
     SCALE,
     ExecType,
+    ListMember,
     OrdStatus,
     OrdType,
     Px,
@@ -67,6 +68,25 @@ def terms(
         **more,
     )
     return found if found != Terms() else None
+
+
+def member(
+    seq: int,
+    id: str,
+    qty: str = "100",
+    px: str = "10",
+    *,
+    side: str = Side.BUY,
+    symbol: str = "IBM",
+    account: str = "BLOCK",
+    tif: str = TimeInForce.DAY,
+    ord_type: str = "",
+    terms: Terms | None = None,
+) -> ListMember:
+    """One order of a list: a limit order; a market order if `px` is empty."""
+    kind = ord_type or (OrdType.LIMIT if px else OrdType.MARKET)
+    price = Px(scaled(px or 0))
+    return ListMember(seq, id, account, symbol, side, Qty(scaled(qty)), kind, price, tif, terms)
 
 
 def instrument(
@@ -159,6 +179,14 @@ KEY_FIELDS: dict[type, tuple[str, ...]] = {
     ev.TradeUnknown: ("venue", "exec_id", "dk_reason"),
     ev.MassCancelRequested: ("cl_ord_id", "affected", "text"),
     ev.MassStatusRequested: ("order_id", "total", "is_last"),
+    ev.ListReceived: ("list_id", "total"),
+    ev.ListDenied: ("list_id", "list_reject_reason", "text"),
+    ev.ListRequestDenied: ("list_id", "list_reject_reason", "text"),
+    ev.ListExecuted: ("list_id",),
+    ev.ListCanceled: ("list_id",),
+    ev.ListStatusDue: ("list_id", "list_status_type", "text"),
+    ev.ListStatusReported: ("list_id", "list_status_type", "list_order_status", "total"),
+    ev.ListWorked: ("list_id", "up_to", "kept"),
 }
 
 
@@ -192,15 +220,13 @@ class Desk:
             self._take(event)
 
     def do(self, command: cmd.Command) -> list[str]:
-        """Decide a command and apply what it led to; then let requests that wait have their turn."""
+        """Decide a command and apply what it led to; then let lists of orders go on."""
         self.commands.append(command)
         events = self._carry_out(command)
-        while self.state.due:
-            taken = self._carry_out(cmd.TakeQueued(next(iter(self.state.due))))
-            assert taken, "a request has its turn and nothing comes of it"
+        while self.state.lists_due:
+            taken = self._carry_out(cmd.WorkList(*next(iter(self.state.lists_due))))
+            assert taken, "a list has a step and nothing comes of it"
             events += taken
-        while self.state.waiting.to_work:
-            events += self._look(next(iter(self.state.waiting.to_work)))
         self.recount.check(self.state)
         # That a question is answered goes without saying.
         return [brief(event) for event in events if not isinstance(event, ev.StatusAnswered)]
@@ -225,7 +251,25 @@ class Desk:
                 self.now_ns = min(self.now_ns + 10_000_000, until_ns)
 
     def _carry_out(self, command: cmd.Command) -> list[ev.Event]:
+        """Decide a command; then let requests that wait, and orders in parts, have their turn, as the kernel
+        does it.
+        """
         self.now_ns += self.tick_ns
+        events = self._decide(command)
+        while turn := self._next_turn():
+            taken = self._decide(turn)
+            assert taken, f"{turn} has its turn and nothing comes of it"
+            events += taken
+        return events
+
+    def _next_turn(self) -> cmd.Command | None:
+        if self.state.due:
+            return cmd.TakeQueued(next(iter(self.state.due)))
+        if self.state.waiting.to_work:
+            return cmd.WorkOrder(next(iter(self.state.waiting.to_work)))
+        return None
+
+    def _decide(self, command: cmd.Command) -> list[ev.Event]:
         before = self.state.dump()
         events = decide(self.state, command, self.now_ns)
         assert self.state.dump() == before, f"decide changed the state: {command}"
@@ -322,6 +366,33 @@ class Desk:
 
     def ask_all(self, symbol: str = "") -> list[str]:
         return self.do(cmd.RequestAllStatus(ALPHA, "M", "1" if symbol else "7", symbol))
+
+    def new_list(
+        self,
+        list_id: str,
+        *members: ListMember,
+        kind: str = "1",
+        total: int = 0,
+        bid_type: str = "3",
+        last: str = "",
+        poss_resend: bool = False,
+        unsupported: str = "",
+    ) -> list[str]:
+        """A list, or a fragment of one: at once, unless `kind` says that it waits."""
+        return self.do(
+            cmd.NewList(
+                ALPHA, list_id, bid_type, kind, total or len(members), members, last, poss_resend, unsupported
+            )
+        )
+
+    def execute_list(self, list_id: str) -> list[str]:
+        return self.do(cmd.ExecuteList(ALPHA, list_id))
+
+    def cancel_list(self, list_id: str) -> list[str]:
+        return self.do(cmd.CancelList(ALPHA, list_id))
+
+    def ask_list(self, list_id: str) -> list[str]:
+        return self.do(cmd.RequestListStatus(ALPHA, list_id))
 
     def profile(self, second_request: str = "pass", poss_resend: str = "status") -> None:
         """How ALPHA wants to be talked to."""

@@ -1,11 +1,13 @@
 """One example of every event type, with small, different values: a field that moves shows."""
 
 from oms.core import events as ev
-from oms.core.types import Px, Qty, Terms
+from oms.core.types import ListMember, Px, Qty, Terms
 
 BIG = 2**63 - 1
 
 TERMS = Terms(Px(5), "1 G", Qty(6), Qty(7), "T", "D", Px(-8), "2", "p", "0.1")
+
+MEMBER = ListMember(5, "c", "A", "S", "1", Qty(6), "2", Px(7), "0", TERMS)
 
 EXAMPLES: tuple[ev.Event, ...] = (
     ev.EngineStarted(1, "0.1", 4, "e"),
@@ -23,8 +25,8 @@ EXAMPLES: tuple[ev.Event, ...] = (
     ev.ReferencePriceChanged(1, "S", Px(-5), "v"),
     ev.TradingHalted(1, "account", "A", "w", "y"),
     ev.TradingResumed(1, "account", "A", "w", "y"),
-    ev.OrderReceived(1, 2, "s", "c", "A", "S", "1", Qty(5), "2", Px(6), "0", Px(7), TERMS),
-    ev.OrderDenied(1, 2, "s", "c", "A", "S", "1", Qty(5), "2", Px(6), "0", "r", 7, "t"),
+    ev.OrderReceived(1, 2, "s", "c", "A", "S", "1", Qty(5), "2", Px(6), "0", Px(7), TERMS, "l"),
+    ev.OrderDenied(1, 2, "s", "c", "A", "S", "1", Qty(5), "2", Px(6), "0", "r", 7, "t", "l"),
     ev.OrderAccepted(1, 2, "N"),
     ev.OrderRejected(1, 2, 5, "t"),
     ev.OrderFilled(1_795_357_800_123_456_789, 2, 1, "x", Qty(BIG), Px(-BIG), 6),
@@ -63,6 +65,16 @@ EXAMPLES: tuple[ev.Event, ...] = (
     ev.MassCancelRequested(1, "s", "c", "1", "S", "2", -1, "t"),
     ev.MassStatusRequested(1, 2, "s", "m", 5, True),
     ev.OrderHeld(1, 2, "v"),
+    ev.ListReceived(
+        1, "s", "l", 5, "2", (MEMBER, ListMember(6, "d", "A", "S", "2", Qty(7), "1", Px(0), "0"))
+    ),
+    ev.ListDenied(1, "s", "l", 6, "t", 5, 1, 2, ("c", "d")),
+    ev.ListRequestDenied(1, "s", "l", 5, "t", 6, 2, 3, ("c",)),
+    ev.ListExecuted(1, "s", "l"),
+    ev.ListCanceled(1, "s", "l"),
+    ev.ListStatusDue(1, "s", "l", "2", "t"),
+    ev.ListStatusReported(1, "s", "l", "1", "3", "t", 9, 5, 4, 2, 3),
+    ev.ListWorked(1, "s", "l", 5, 1, "t"),
     ev.DestinationDefined(1, "d", "v", "reroute", "e", Terms(target_strategy="2")),
     ev.StrategyDefined(1, "s", "twap", (("d", 5), ("e", 6)), "desk", 7, 8, Qty(9), 10),
     ev.OrderPlanned(1, 2, "s", "r", "f"),

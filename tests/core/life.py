@@ -12,8 +12,8 @@ import msgspec
 
 from oms.core import commands as cmd
 from oms.core import events as ev
-from oms.core.types import ExecType, OrdStatus, Px, Qty, Side, Terms
-from tests.core.desk import ALPHA, BRAVO, FIRM, LSE, SIM, START_NS, Desk, scaled, terms
+from oms.core.types import ExecType, ListMember, OrdStatus, Px, Qty, Side, Terms
+from tests.core.desk import ALPHA, BRAVO, FIRM, LSE, SIM, START_NS, Desk, member, scaled, terms
 
 STATUSES = (
     OrdStatus.NEW, OrdStatus.PARTIALLY_FILLED, OrdStatus.FILLED, OrdStatus.CANCELED, OrdStatus.REJECTED,
@@ -59,6 +59,8 @@ class Life:
         self.rng = random.Random(seed)
         self.ids: list[str] = []
         self.held_back: list[cmd.Command] = []
+        self.fragments: list[cmd.NewList] = []
+        self.list_ids: list[str] = []
         desk._take(LACKING)
         for event in PARTS if seed % 2 else ():
             desk._take(event)
@@ -78,6 +80,8 @@ class Life:
             (2, self.outside),
             (2 if self.seed % 2 else 0, self.parts),
             (1, self.person),
+            (1, self.new_list),
+            (2, self.ask_list),
         )
         weights, calls = zip(*kinds, strict=True)
         self.rng.choices(calls, weights)[0]()
@@ -124,6 +128,43 @@ class Life:
         )  # fmt: skip
         return id or f"#{len(self.desk.state.orders)}"
 
+    def new_list(self) -> None:
+        """A list, whole or the next fragment of one; or something that is none."""
+        rng = self.rng
+        if self.fragments and rng.random() < 0.6:
+            self.desk.do(self.fragments.pop())
+            return
+        members = [self.member(n) for n in range(1, rng.choice((1, 2, 3, 4)) + 1)]
+        if rng.random() < 0.1:
+            members[0] = msgspec.structs.replace(members[0], list_seq_no=rng.choice((0, 2, 9)))
+        self.list_ids.append(f"L{self.seed}.{len(self.list_ids)}")
+        list_id = self.list_ids[-1] if rng.random() < 0.9 else rng.choice(self.list_ids)
+        kind, total = rng.choice("1122"), len(members)
+        rng.shuffle(members)
+        cut = rng.randrange(total) if rng.random() < 0.3 else 0
+        if cut:
+            again = rng.random() < 0.3
+            self.fragments += [
+                cmd.NewList(ALPHA, list_id, "3", kind, total, tuple(members[:cut]), poss_resend=again)
+            ] * (1 + again)
+        self.desk.new_list(list_id, *members[cut:], kind=kind, total=total)
+
+    def member(self, list_seq_no: int) -> ListMember:
+        rng = self.rng
+        symbol, account = rng.choice((("IBM", "BLOCK"), ("IBM", "HUGE"), ("VOD", "HUGE"), ("TOY", "HUGE")))
+        ord_type = rng.choice("2222134")
+        tif = rng.choice("00001")
+        id = self.new_id() if rng.random() < 0.95 else self.some_id()
+        return member(
+            list_seq_no, id.replace("#", "n"), rng.choice(("100", "200", "700")),
+            rng.choice(PRICES[symbol]) if ord_type in "24" else "", side=rng.choice((Side.BUY, Side.SELL)),
+            symbol=symbol, account=account, tif=tif, ord_type=ord_type, terms=self.terms(symbol, ord_type, tif),
+        )  # fmt: skip
+
+    def ask_list(self) -> None:
+        list_id = self.rng.choice(self.list_ids[-3:]) if self.list_ids else "none"
+        self.rng.choice((self.desk.execute_list, self.desk.cancel_list, self.desk.ask_list))(list_id)
+
     def terms(self, symbol: str, ord_type: str, tif: str) -> Terms | None:
         rng = self.rng
         found: dict[str, Any] = {}
@@ -148,7 +189,8 @@ class Life:
         )
         qty = rng.choice(("100", "300", "500"))
         orig = of if not of.startswith("#") else order.cl_ord_id
-        self.desk.replace(self.new_id(), orig, qty, px, ord_type=ord_type, terms=change)
+        for _ in range(rng.choice((1, 1, 2))):
+            self.desk.replace(self.new_id(), orig, qty, px, ord_type=ord_type, terms=change)
 
     def cancel(self) -> None:
         of = self.some_id()

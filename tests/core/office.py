@@ -109,10 +109,16 @@ class Office:
             self.step()
         return ""
 
+    def work_lists(self) -> None:
+        """All that lists of orders have to do."""
+        while self.kernel.state.lists_due:
+            self.command(cmd.WorkList(*next(iter(self.kernel.state.lists_due))), "list")
+
     # -- outputs ---------------------------------------------------------------------------------------------
 
     def flush(self) -> list[str]:
         """End the turn. What went out, in short: the session and the fields that tell messages apart."""
+        self.work_lists()
         if self.lazy is not None and self.lazy.random() < 0.6:
             return []
         before = len(self.sent)

@@ -7,8 +7,8 @@ import pytest
 
 from oms.core import commands as cmd
 from oms.core import engine
-from oms.core.types import Px, Qty, Terms
-from tests.core.examples import TERMS
+from oms.core.types import ListMember, Px, Qty, Terms
+from tests.core.examples import MEMBER, TERMS
 
 EXAMPLES: tuple[cmd.Command, ...] = (
     cmd.NewOrder("s", "c", "A", "S", "1", Qty(2**63 - 1), "2", Px(-5), "0", True, TERMS),
@@ -47,6 +47,11 @@ EXAMPLES: tuple[cmd.Command, ...] = (
     cmd.VenueRefusal("v", "D", "c", "t"),
     cmd.CancelAll("s", "c", "1", "S", "2"),
     cmd.RequestAllStatus("s", "m", "7", "S", "2"),
+    cmd.NewList("s", "l", "3", "1", 2, (MEMBER, MEMBER), "Y", True, "tag 1385"),
+    cmd.ExecuteList("s", "l"),
+    cmd.CancelList("s", "l"),
+    cmd.RequestListStatus("s", "l"),
+    cmd.WorkList("s", "l"),
     cmd.DontKnow("s", "e-1", "x", "D", "t"),
     cmd.EndDay("w"),
     cmd.PublishPrice("S", Px(5), "v"),
@@ -81,7 +86,8 @@ def test_a_command_cannot_be_changed(command: cmd.Command) -> None:
 
 
 def test_numbers_are_ints_never_floats() -> None:
-    plain = {int, str, bool, tuple[cmd.VenueReport, ...], tuple[cmd.BookUpdate, ...], Terms | None}
-    for kind in {*CLASSES, Terms}:
+    parts = {tuple[cmd.VenueReport, ...], tuple[cmd.BookUpdate, ...], tuple[ListMember, ...]}
+    plain = {int, str, bool, Terms | None, *parts}
+    for kind in {*CLASSES, Terms, ListMember}:
         hints = typing.get_type_hints(kind)
         assert {getattr(hint, "__supertype__", hint) for hint in hints.values()} <= plain, kind

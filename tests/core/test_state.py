@@ -23,6 +23,7 @@ from tests.core.desk import (
     account,
     audit_books,
     book_lines,
+    member,
     scaled,
     terms,
 )
@@ -81,6 +82,11 @@ def everything(desk: Desk) -> None:
     desk.new("N", "10", "", symbol="VOD", account="ACC", ord_type="3", terms=terms(stop="85"))
     desk.cancel_all("O", "TOY")
     desk.ask_all()
+    desk.new_list("L", member(1, "Q"), member(2, "R", "0"), kind="2")
+    desk.execute_list("L")
+    desk.cancel_list("L")
+    desk.ask_list("M")
+    desk.new_list("M", member(2, "S"))
     for event in (*PARTS, ev.VenueRateDefined(START_NS, SIM, 50, 5)):
         desk._take(event)
     desk._take(msgspec.structs.replace(FIRM, market_venues=(("XNYS", "HALVES"),)))
@@ -133,7 +139,7 @@ def test_an_event_that_is_applied_is_not_changed_by_later_ones() -> None:
 NOT_ABOUT_STATE = {
     "MessageIn", "MessageOut", "SessionMoved", "SessionReset", "CommandTaken",
     "StatusRequested", "MassStatusRequested",
-    "TradeUnknown",
+    "TradeUnknown", "ListRequestDenied",
 }  # fmt: skip
 
 
@@ -170,6 +176,8 @@ def check_same(state: State, copy: State) -> None:
     assert {id: (o.order_id, r.route_id) for id, (o, r) in copy.routes.items()} == {
         id: (o.order_id, r.route_id) for id, (o, r) in state.routes.items()
     }
+    assert copy.lists == state.lists
+    assert copy.open_members == state.open_members
     audit_books(copy)
 
 
@@ -196,6 +204,7 @@ class Reloading(Desk):
             copy = State.load(self.state.dump())
             check_same(self.state, copy)
             assert list(copy.due) == list(self.state.due)
+            assert set(copy.lists_due) == set(self.state.lists_due)
             assert [o.order_id for o in copy.open_orders()] == [o.order_id for o in self.state.open_orders()]
             self.state = copy
         return super().do(command)
@@ -331,7 +340,7 @@ def test_counts_are_the_desks_numbers_of_the_day() -> None:
     desk = Desk()
     everything(desk)
     assert desk.state.counts == {
-        "orders": 7, "denied": 1, "rejected": 1, "fills": 2, "canceled": 1, "expired": 3, "replaced": 2,
+        "orders": 8, "denied": 2, "rejected": 1, "fills": 2, "canceled": 1, "expired": 4, "replaced": 2,
         "requests_denied": 1, "requests_rejected": 1, "questioned": 3, "busts": 1, "corrections": 1,
     }  # fmt: skip
 
