@@ -24,6 +24,7 @@ Rules, each checked at the event that could break it and reported as a sentence 
 - a venue is sent nothing that it does not declare, if it declares anything;
 - an order in parts gets no new part while a request is unanswered, and its parts go where its strategy or
   destination says; no venue gets new orders faster than its rate;
+- lists of orders: see `list_auditor`;
 - nothing is taken on that the account's or the firm's limits, as journaled, forbid.
 
 What an order holds, from the rules of the risk counters: its leaves at its hold price; while a replace is
@@ -43,6 +44,7 @@ from typing import Any, Final
 
 from oms.core import events as ev
 from oms.core.types import SCALE, OrdStatus, OrdType, Side, Terms, TimeInForce, parse_scaled
+from oms.sim.list_auditor import ListAuditor
 
 Record = dict[str, Any]
 
@@ -81,6 +83,8 @@ COMPARED: Final = (
     "stopped",
     "suspended",
     "held_for",
+    "list_id",
+    "waits",
     "held_qty",
     "held_money",
 )
@@ -125,6 +129,7 @@ class Auditor:
         self._questions: dict[str, dict[str, int]] = defaultdict(dict)  # venue -> what it is asked about
         self._sent_ns: dict[str, list[int]] = defaultdict(list)  # of venues with a rate: when, the last ones
         self._last_order_id = 0
+        self.lists = ListAuditor(self._wrong, lambda order: bool(self.leaves_qty(order)))
         self._to_be_questioned: tuple[int, str] | None = None  # an overfill: the next event must ask
 
     # -- feeding ---------------------------------------------------------------------------------------------
@@ -147,6 +152,8 @@ class Auditor:
             handler = _OTHER.get(kind)
             if handler is not None:
                 handler(self, event)
+            else:
+                self.lists.feed(event)
         return self.violations[before:]
 
     def feed_all(self, events: Iterable[ev.Event]) -> list[str]:
@@ -182,6 +189,8 @@ class Auditor:
             handler(self, event, order)
             self._recount(order)
             self._check_quantities(event, order)
+            if order["list_id"]:
+                self.lists.look_at(order)
 
     # -- reference data and sessions -------------------------------------------------------------------------
 
@@ -337,6 +346,8 @@ class Auditor:
             "done_for_day": False,  # of one that outlives the day: nothing more today
             "held_for": "",  # the venue that it goes to when its stop price is reached
             "plan": "",  # the strategy that works it, or the destination that it waits for
+            "list_id": event.list_id,
+            "waits": False,  # with its list: nobody else has it
             "queue": [],  # ClOrdIDs of replaces that wait until what is asked is answered
             "cum_qty": 0,
             "cum_notional": 0,
@@ -353,6 +364,8 @@ class Auditor:
         if (event.session_id, event.cl_ord_id) in self._client_ids:
             self._wrong(f"a second order of {event.session_id} under ClOrdID {event.cl_ord_id}")
         order = self._new_record(event, event.hold_px, event.terms)
+        order["waits"] = bool(event.list_id)
+        self.lists.becomes(order, event)
         self._use(event.session_id, event.cl_ord_id, event.order_id)
         before = self._exposure(order)
         self._recount(order)
@@ -362,6 +375,7 @@ class Auditor:
     def _denied(self, event: ev.OrderDenied, _: None) -> None:
         order = self._new_record(event, 0)
         order["ended"] = OrdStatus.REJECTED
+        self.lists.becomes(order, event)
         self._use(event.session_id, event.cl_ord_id, event.order_id)
 
     def _accepted(self, event: ev.OrderAccepted, order: Record) -> None:
@@ -372,17 +386,24 @@ class Auditor:
     def _held(self, event: ev.OrderHeld, order: Record) -> None:
         if order["routes"] or order["accepted"]:
             self._wrong(f"order {event.order_id} is held after somebody had it")
+        self._goes(order)
         order["accepted"] = True
         order["held_for"] = event.venue
 
     def _planned(self, event: ev.OrderPlanned, order: Record) -> None:
         if order["routes"] or event.to not in {*self._strategies, *self._destinations, *self._rates}:
             self._wrong(f"order {event.order_id} is planned for {event.to}")
+        self._goes(order)
         order["plan"] = event.to
 
     def _worked(self, event: ev.OrderWorked, order: Record) -> None:
         if not order["plan"]:
             self._wrong(f"order {event.order_id} is worked without a plan")
+
+    def _goes(self, order: Record) -> None:
+        if order["waits"]:
+            self.lists.goes(order)
+            order["waits"] = False
 
     def _triggered(self, event: ev.OrderTriggered, order: Record) -> None:
         order["suspended"] = False
@@ -438,6 +459,7 @@ class Auditor:
         status = END[type(event)]
         order["stopped"] = order["suspended"] = order["done_for_day"] = False
         order["held_for"] = ""
+        order["waits"] = False
         if isinstance(event, ev.OrderCalculated):
             self._route_ended(event, order)
         if isinstance(event, ev.OrderCanceled) and event.cl_ord_id and order["ended"] == status:
@@ -551,6 +573,7 @@ class Auditor:
             self._wrong(f"order {event.order_id} is routed after it ended")
         if order["held_for"]:
             self._wrong(f"order {event.order_id} goes out before its stop price is reached")
+        self._goes(order)
         self._new_venue_id(event.cl_ord_id)
         version = order["versions"][-1]
         self._check_venue(
@@ -946,6 +969,7 @@ class Auditor:
         same("questions", state["questions"], {v: asked for v, asked in self._questions.items() if asked})
         for name, ours in (("destinations", self._destinations), ("strategies", self._strategies)):
             same(name, [row[2] for row in state[name]], sorted(ours))
+        self.lists.compare(state["lists"], same)
         for name in COUNTED.values():
             same(f"count of {name}", state["counts"].get(name, 0), self.counts[name])
         theirs = {order["order_id"]: order for order in state["orders"]}

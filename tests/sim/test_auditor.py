@@ -4,6 +4,7 @@ import ast
 import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from oms.core import events as ev
 from oms.core.state import State
 from oms.core.types import SCALE, CxlRejResponseTo, OrdStatus, OrdType, Px, Qty, Side, Terms, TimeInForce
 from oms.sim import auditor as auditor_module
+from oms.sim import list_auditor as list_auditor_module
 from oms.sim.auditor import Auditor
 from tests.sim.world import START_NS, VENUE, World, definitions
 
@@ -523,9 +525,11 @@ def test_compare_trades_of_two_orders_under_the_same_exec_id() -> None:
     assert auditor.compare_trades([row], VENUE) == ["X is in the journal but not in the trade file"]
 
 
-def test_shares_no_code_with_the_engine() -> None:
+@pytest.mark.parametrize("module", [auditor_module, list_auditor_module], ids=lambda module: module.__name__)
+def test_shares_no_code_with_the_engine(module: ModuleType) -> None:
     """It may know the events' schema and the scaled integers, nothing else of the engine."""
-    tree = ast.parse(Path(auditor_module.__file__).read_text())
+    assert module.__file__ is not None
+    tree = ast.parse(Path(module.__file__).read_text())
     imported = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.ImportFrom) and node.module:
@@ -534,7 +538,8 @@ def test_shares_no_code_with_the_engine() -> None:
             imported |= {name.name for name in node.names}
     ours = {name for name in imported if name.startswith("oms.")}
     assert all(
-        name.startswith(("oms.core.events", "oms.core.types")) or name == "oms.core" for name in ours
+        name.startswith(("oms.core.events", "oms.core.types", "oms.sim.list_auditor")) or name == "oms.core"
+        for name in ours
     ), ours
 
 

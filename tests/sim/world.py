@@ -13,6 +13,7 @@ One seed gives one history. `history` holds every command, so that a failure can
 """
 
 import random
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -23,6 +24,7 @@ from oms.core.state import State
 from oms.core.types import (
     SCALE,
     ExecType,
+    ListMember,
     OrdStatus,
     OrdType,
     Px,
@@ -46,6 +48,7 @@ EXEC_TYPES = [v for k, v in vars(ExecType).items() if k.isupper()]
 ORD_STATUSES = [v for k, v in vars(OrdStatus).items() if k.isupper()]
 START_NS = 1_790_000_000_000_000_000
 DAY_NS = 86_400_000_000_000
+MEMBER_TERMS = ("account", "symbol", "side", "order_qty", "ord_type", "price", "time_in_force")
 LIVE = ("", OrdStatus.NEW, OrdStatus.PARTIALLY_FILLED)
 GOOD_TILL = (TimeInForce.GTC, TimeInForce.GTD)
 STOPS = (OrdType.STOP, OrdType.STOP_LIMIT, OrdType.MARKET_IF_TOUCHED)
@@ -108,6 +111,17 @@ class View(ClientView):
         if "11" not in message and message["35"] == "8":
             return 0  # of an order by phone, or of none
         return super().received(message)
+
+    def list_status(self, text: str) -> None:
+        """What is said of a list's orders is what the reports on each of them said."""
+        for entry in re.split("\x01(?=11=)", text)[1:]:
+            said = fields(entry + "\x01")
+            order = self.by_id.get(said["11"])
+            if order is None or not order["status"]:
+                continue
+            numbers = [parse_scaled(said[tag]) for tag in ("14", "151", "6")]
+            if [said["39"], *numbers] != [order["status"], order["cum"], order["leaves"], order["avg"]]:
+                self._violation(f"a list says {said} of {order}")
 
     def _quantities(self, order: Order, message: dict[str, str]) -> None:
         kind = message["150"]
@@ -172,6 +186,10 @@ class World:
             taken = self.do(cmd.TakeQueued(next(iter(self.state.due))))
             assert taken, "a request has its turn and nothing comes of it"
             events += taken
+        while self.state.lists_due:
+            taken = self.do(cmd.WorkList(*next(iter(self.state.lists_due))))
+            assert taken, "a list has a step and nothing comes of it"
+            events += taken
         return events
 
     def _happened(self, event: ev.Event) -> None:
@@ -183,7 +201,9 @@ class World:
         if message is None:
             return
         session, text = message
-        if session in self.views:
+        if text.startswith("35=N"):
+            self.views[session].list_status(text)
+        elif session in self.views:
             self.views[session].received(fields(text))
         else:
             self._at_venue(event)
@@ -254,6 +274,8 @@ class World:
             (1, self.day_ends),
             (1, self.profile_changes),
             (1, self.mass_request),
+            (3, self.new_list),
+            (3, self.ask_list),
         ]
         weights, calls = zip(*actions, strict=True)
         self.rng.choices(calls, weights)[0]()
@@ -264,9 +286,12 @@ class World:
             self.do(cmd.LogOn(VENUE))
 
     def settle(self) -> None:
-        """Deliver all that is queued, with the venue up."""
+        """Deliver all that is queued, with the venue up; what waits with its list goes nowhere any more."""
         if VENUE not in self.state.sessions_up:
             self.do(cmd.LogOn(VENUE))
+        for key in list(self.state.lists):
+            if any(order["waits"] for order in self.auditor.lists.lists[key]["orders"]):
+                self.do(cmd.CancelList(*key))
         for _ in range(10_000):
             waiting = [r for r in self._venue_orders() if r["unanswered"]]
             unknown = [r for r in self._venue_orders() if not r["told_new"] and not r["status"]]
@@ -399,6 +424,10 @@ class World:
                 price=command.price,
                 time_in_force=command.time_in_force,
             )
+        elif isinstance(command, cmd.NewList):
+            for member in command.members:
+                terms = {name: getattr(member, name) for name in MEMBER_TERMS}
+                self.views[command.session_id].sent_new(member.cl_ord_id, self.now_ns, **terms)
         elif isinstance(command, (cmd.CancelOrder, cmd.ReplaceOrder)):
             view = self.views[command.session_id]
             if command.cl_ord_id not in view.by_id:
@@ -416,6 +445,42 @@ class World:
             self.do(cmd.CancelAll(client, self._new_id(), "1" if symbol else "7", symbol))
         else:
             self.do(cmd.RequestAllStatus(client, "M", "1" if symbol else "7", symbol))
+
+    def new_list(self) -> None:
+        """A list of a few orders, in one message or two."""
+        rng = self.rng
+        client = rng.choice(CLIENTS)
+        list_id = f"L{len(self.state.lists) + 1}"
+        members = [self._member(client, number) for number in range(1, rng.randint(1, 4) + 1)]
+        rng.shuffle(members)
+        cut = rng.randint(0, len(members) - 1)
+        kind = rng.choice("12")
+        for part in (members[:cut], members[cut:]):
+            if part:
+                self.do(cmd.NewList(client, list_id, "3", kind, len(members), tuple(part)))
+
+    def _member(self, client: str, number: int) -> ListMember:
+        rng = self.rng
+        ord_type = rng.choice((OrdType.LIMIT,) * 5 + (OrdType.MARKET, *STOPS))
+        price = REFERENCE + rng.randint(-5, 5) * SCALE // 10
+        tif = rng.choice((TimeInForce.DAY,) * 4 + GOOD_TILL)
+        return ListMember(
+            number,
+            self._new_id(),
+            rng.choice(("BIG", "BIG", "SMALL")) if client == CLIENTS[1] else "BIG",
+            rng.choice((*SYMBOLS, "AAA", "NONE")),
+            rng.choice((Side.BUY, Side.SELL)),
+            Qty(rng.choice((10, 20, 100, 500)) * SCALE),
+            ord_type,
+            Px(price if ord_type in LIMITS else 0),
+            tif,
+            self._terms(ord_type, tif, price),
+        )
+
+    def ask_list(self) -> None:
+        """A list is to be executed, canceled or told of; now and then one that there is not."""
+        key = self.rng.choice([*self.state.lists, *list(self.state.lists)[-3:], (CLIENTS[0], "none")])
+        self.do(self.rng.choice((cmd.ExecuteList, cmd.CancelList, cmd.RequestListStatus))(*key))
 
     def profile_changes(self) -> None:
         """A client wants its second requests dealt with otherwise."""
