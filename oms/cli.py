@@ -321,7 +321,7 @@ def orders(
 @app.command()
 def order(
     name: Annotated[
-        str, typer.Argument(help="An order's number, OrderID, ClOrdID, or the ExecID of a fill.")
+        str, typer.Argument(help="An order's number, OrderID, ClOrdID, ListID, or the ExecID of a fill.")
     ],
     config: ConfigOption = DEFAULT_CONFIG,
     journal: JournalOption = None,
@@ -339,7 +339,8 @@ def order(
     if as_json:
         _print_json({"orders": rows, "story": lines})
         return
-    _print_rows("as it stands", [brief(row) for row in rows])
+    more = ("list_id",) if any(row["list_id"] for row in rows) else ()
+    _print_rows("as it stands", [brief(row, *more) for row in rows])
     _print_story(lines)
 
 

@@ -3,20 +3,21 @@
 Everything here only reads; it works beside a running engine as well as on a copy of a journal. An order can
 be named by anything that ever stood for it: our OrderID(37) or its bare number, a client's ClOrdID(11) of any
 version or request, our ClOrdID at a venue, or the ExecID(17) of any of its executions, ours or the venue's.
+The ListID(66) of a list names all of its orders.
 """
 
 import typing
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from oms.core import events as ev
 from oms.core.order import Order, ord_status
 from oms.core.state import State
-from oms.core.types import Px, Qty, average_px, format_notional, format_scaled
+from oms.core.types import ListMember, Px, Qty, average_px, format_notional, format_scaled
 from oms.fix.wire import readable, utc_timestamp
 from oms.recovery import from_snapshot, records
 
@@ -71,6 +72,7 @@ def order_row(state: State, order: Order) -> dict[str, Any]:
         "order_id": order.order_id,
         "session_id": order.session_id,
         "cl_ord_id": order.cl_ord_id,
+        "list_id": order.list_id,
         "account": order.account,
         "symbol": order.symbol,
         "side": SIDE_NAMES.get(order.side, order.side),
@@ -115,9 +117,9 @@ BRIEF: tuple[str, ...] = (
 """The columns of `order_row` that fit a terminal."""
 
 
-def brief(row: dict[str, Any]) -> dict[str, Any]:
-    """The part of an order's row that fits a terminal, under short names."""
-    return {name.removeprefix("order_").removeprefix("ord_"): row[name] for name in BRIEF}
+def brief(row: dict[str, Any], *more: str) -> dict[str, Any]:
+    """The part of an order's row that fits a terminal, under short names; `more` of it, if asked for."""
+    return {name.removeprefix("order_").removeprefix("ord_"): row[name] for name in (*BRIEF, *more)}
 
 
 def event_facts(event: ev.Event) -> dict[str, Any]:
@@ -132,10 +134,20 @@ def event_facts(event: ev.Event) -> dict[str, Any]:
             value = format_scaled(value)
         elif name == "ticks":
             value = [f"{format_scaled(low)}: {format_scaled(tick)}" for low, tick in value]
+        elif name == "members" and isinstance(event, ev.ListReceived):
+            value = [member_text(member) for member in event.members]
         elif name == "text" and isinstance(event, ev.MessageIn | ev.MessageOut):
             value = readable(value)
         facts[name] = value
     return facts
+
+
+def member_text(member: ListMember) -> str:
+    """One order of a list: "1 A1 ACC buy 100 IBM at 10.5"."""
+    price = f" at {format_scaled(member.price)}" if member.price else ""
+    side = SIDE_NAMES.get(member.side, member.side)
+    qty = format_scaled(member.order_qty)
+    return f"{member.list_seq_no} {member.cl_ord_id} {member.account} {side} {qty} {member.symbol}{price}"
 
 
 class Line(Struct):
@@ -161,6 +173,13 @@ def line(seq: int, event: ev.Event) -> Line:
     return Line(seq, utc_timestamp(event.at_ns), type(event).__name__, event_facts(event))
 
 
+class _OfList(Struct):
+    """What the stories of a list's orders have in common."""
+
+    order_ids: list[int] = field(default_factory=list)
+    lines: list[Line] = field(default_factory=list)
+
+
 def story(directory: Path, name: str) -> tuple[list[int], list[Line]]:
     """The orders that a name stands for, and everything that the journal has about them, causes and messages
     included.
@@ -175,6 +194,7 @@ def story(directory: Path, name: str) -> tuple[list[int], list[Line]]:
     cause: Line | None = None
     causes: dict[int, int] = {}  # journal sequence of an event -> its order
     executions: Counter[tuple[int, int]] = Counter()  # how many each route has had
+    of_list: dict[tuple[str, str], _OfList] = defaultdict(_OfList)
     for seq, body in records(directory):
         event = ev.decode(body)
         if isinstance(event, ev.EngineStarted):
@@ -185,8 +205,19 @@ def story(directory: Path, name: str) -> tuple[list[int], list[Line]]:
             order_id = causes.get(event.cause_seq)
             if order_id:
                 lines[order_id].append(line(seq, event))
+        elif isinstance(event, ev.ListReceived | ev.ListExecuted | ev.ListCanceled):
+            told = line(seq, event)
+            told.facts.pop("members", None)
+            found_list = of_list[event.session_id, event.list_id]
+            found_list.lines.append(told)
+            for order_id in found_list.order_ids:
+                lines[order_id].append(told)
         elif isinstance(event, ev.OrderEvent) and event.order_id:
             of_order = lines.setdefault(event.order_id, [])
+            if isinstance(event, ev.OrderReceived | ev.OrderDenied) and event.list_id:
+                found_list = of_list[event.session_id, event.list_id]
+                found_list.order_ids.append(event.order_id)
+                of_order += found_list.lines
             if cause is not None and (not of_order or cause.seq > of_order[-1].seq):
                 of_order.append(cause)
             of_order.append(line(seq, event))
@@ -208,4 +239,5 @@ def _names(event: ev.OrderEvent, seq: int, epoch: str, name: str) -> bool:
     """Whether the name stands for the order of this event."""
     if name in (str(event.order_id), f"{epoch}-{event.order_id}", f"{epoch}-E{seq}"):
         return True
-    return name in (getattr(event, "cl_ord_id", None), getattr(event, "exec_id", None))
+    ids = (getattr(event, key, None) for key in ("cl_ord_id", "exec_id", "list_id"))
+    return name in ids
