@@ -106,6 +106,33 @@ class RawClient(Peer):
         """Send an OrderStatusRequest(H)."""
         self.send("H", {11: cl_ord_id, 55: symbol, 54: side, **_tags(more)})
 
+    # -- lists of orders -------------------------------------------------------------------------------------
+
+    def list_body(
+        self,
+        list_id: str,
+        orders: Sequence[dict[int, object]],
+        kind: object = 1,
+        total: int = 0,
+        first: int = 1,
+        more: Sequence[tuple[int, object]] = (),
+    ) -> list[tuple[int, object]]:
+        """NewOrderList(E)'s body, of orders as `order_body` makes them; `first` is the first's ListSeqNo."""
+        body: list[tuple[int, object]] = [(66, list_id), (394, 3), (433, kind), (68, total or len(orders))]
+        body += [*more, (73, len(orders))]
+        for number, order in enumerate(orders, first):
+            body += [(11, order[11]), (67, number), *((t, v) for t, v in order.items() if t != 11)]
+        return body
+
+    def new_list(self, list_id: str, *orders: dict[int, object], kind: object = 1) -> list[str]:
+        """Send a whole list; the ClOrdIDs of its orders."""
+        self.send("E", self.list_body(list_id, orders, kind))
+        return [str(order[11]) for order in orders]
+
+    def ask_list(self, msg_type: str, list_id: str) -> None:
+        """Send a ListExecute(L), a ListCancelRequest(K) or a ListStatusRequest(M)."""
+        self.send(msg_type, {66: list_id, 60: None if msg_type == "M" else timestamp()})
+
     # -- reports ---------------------------------------------------------------------------------------------
 
     def take_all(self, count: int) -> list[Message]:
