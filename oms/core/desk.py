@@ -54,7 +54,7 @@ def stop_asking(state: State, command: cmd.StopAsking, now_ns: int) -> Events:
     asked = state.questions.get(command.venue, {})
     events: Events = [
         ev.ReportQuestioned(now_ns, order_id, command.venue, "status_unanswered", "", f"ClOrdID {cl_ord_id}")
-        for cl_ord_id, order_id in asked.items()
+        for cl_ord_id, order_id in sorted(asked.items(), key=lambda item: (item[1], item[0]))
     ]
     return [*events, ev.AskingStopped(now_ns, command.venue, len(asked))] if asked else []
 

@@ -288,7 +288,11 @@ def _reported_triggered(
 def _reported_calculated(
     state: State, order: Order, route: Route, command: cmd.VenueReport, now_ns: int
 ) -> Events:
-    """The venue has done with it."""
+    """The venue has done with it. Where it has a part of the order, only that has ended."""
+    if order.plan is not None:
+        if order_ended(order) or route.ended:
+            return []
+        return [ev.RouteCanceled(now_ns, order.order_id, route.route_id, "", command.text or "calculated")]
     if order.working in ENDED or len([r for r in order.routes if r.working not in ENDED]) > 1:
         return []
     return [ev.OrderCalculated(now_ns, order.order_id, route.route_id, command.text, command.exec_id)]

@@ -312,6 +312,13 @@ class Life:
 
     # -- the rest of the world -------------------------------------------------------------------------------
 
+    def answer(self) -> None:
+        """A venue answers what it was asked about."""
+        for venue, asked in list(self.desk.state.questions.items()):
+            for cl_ord_id in sorted(asked):
+                status = self.rng.choice(STATUSES)
+                self.desk.do(cmd.VenueReport(venue, cl_ord_id, ExecType.ORDER_STATUS, status, "0"))
+
     def outside(self) -> None:
         desk, rng = self.desk, self.rng
         venue = rng.choice((SIM, LSE, ALPHA, BRAVO))
@@ -319,6 +326,8 @@ class Life:
         rng.choice((
             lambda: (desk.down(venue), desk.up(venue)),
             lambda: [desk.do(cmd.StopAsking(name)) for name in list(desk.state.questions)],
+            self.answer,
+            self.answer,
             lambda: (desk.halt("symbol", "VOD"), self.new_order(), desk.resume("symbol", "VOD")),
             lambda: desk.price("IBM", rng.choice(("89", "90", "91"))),
             lambda: desk.price("VOD", rng.choice(("79", "80", "81"))),

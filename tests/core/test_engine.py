@@ -1087,7 +1087,7 @@ def loose_ends(desk: Desk) -> list[str]:
         to_answer = [r.request_cl_ord_id for route in routes for r in route.requests if r.request_cl_ord_id]
         if set(asked) - {""} != set(to_answer) and not (plan is not None and plan.waits):
             found.append(f"{name}: nobody will answer {asked}")
-        over = [route.working in ENDED_FOR_GOOD for route in routes]
+        over = [route.ended or route.working in ENDED_FOR_GOOD for route in routes]
         if order.working in ENDED_FOR_GOOD and not all(over):
             found.append(f"{name} is {order.working}, a route of it works")
         if order.working not in ENDED_FOR_GOOD and all(over):
