@@ -60,6 +60,13 @@ class Engine:
         venue_names = [section["TargetCompID"] for section in self.venues]
         defined += destinations.definitions(config, [*venue_names, PAPER], time.time_ns())
         _check_names(config, [section["TargetCompID"] for section in self.clients], venue_names)
+        for section in self.venues:
+            known = config.capability.get(section["TargetCompID"])
+            if known is not None and "legs" in known.terms and version_of(section) == FIX42:
+                raise ConfigError(
+                    f"{config.path}: [capability.{section['TargetCompID']}]: terms: {FIX42} has no message"
+                    " for an order with legs"
+                )
         self.directory = Path(config.files.journal)
         self.journal = JournalWriter.open(
             self.directory, segment_bytes=config.files.segment_mib << 20, durability=config.engine.durability

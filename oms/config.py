@@ -97,7 +97,8 @@ class CapabilityTable(Strict, frozen=True):
 
     ord_types: tuple[str, ...]  # OrdType(40)
     times_in_force: tuple[str, ...]  # TimeInForce(59)
-    terms: tuple[str, ...] = ()  # stop_px, exec_inst, min_qty, ...: see core/types.py
+    terms: tuple[str, ...] = ()  # stop_px, exec_inst, min_qty, legs, ...: see core/types.py
+    multileg_reports: Literal["both", "legs", "multileg"] = "both"  # see core/multileg.py
 
 
 class DestinationTable(Strict, frozen=True):

@@ -15,9 +15,10 @@ from typing import Any
 from msgspec import Struct, field
 
 from oms.core import events as ev
-from oms.core.order import Order, ord_status
+from oms.core.legs import leg_qty
+from oms.core.order import Order, OrderLeg, ord_status
 from oms.core.state import State
-from oms.core.types import ListMember, Px, Qty, average_px, format_notional, format_scaled
+from oms.core.types import PRICED, ListMember, Px, Qty, average_px, format_notional, format_scaled
 from oms.fix.wire import readable, utc_timestamp
 from oms.recovery import from_snapshot, records
 
@@ -36,7 +37,7 @@ STATUS_NAMES: dict[str, str] = {
     "C": "expired",
     "E": "pending replace",
 }
-SIDE_NAMES: dict[str, str] = {"1": "buy", "2": "sell"}
+SIDE_NAMES: dict[str, str] = {"1": "buy", "2": "sell", "B": "as defined", "C": "opposite"}
 
 
 class NoJournal(Exception):
@@ -77,7 +78,7 @@ def order_row(state: State, order: Order) -> dict[str, Any]:
         "symbol": order.symbol,
         "side": SIDE_NAMES.get(order.side, order.side),
         "order_qty": format_scaled(order.order_qty),
-        "price": format_scaled(order.price) if order.price else "market",
+        "price": format_scaled(order.price) if order.price or _has_net_price(order) else "market",
         "ord_status": STATUS_NAMES.get(ord_status(order), ord_status(order)),
         "cum_qty": format_scaled(order.cum_qty),
         "leaves_qty": format_scaled(order.leaves_qty),
@@ -85,6 +86,22 @@ def order_row(state: State, order: Order) -> dict[str, Any]:
         "versions": len(order.versions),
         "venues": [route.venue for route in order.routes],
         "reason": order.reason,
+        **({"legs": [_leg_row(order, leg) for leg in order.legs]} if order.legs is not None else {}),
+    }
+
+
+def _has_net_price(order: Order) -> bool:
+    """A limit of nothing, between what is bought and what is sold."""
+    return order.legs is not None and order.ord_type in PRICED
+
+
+def _leg_row(order: Order, leg: OrderLeg) -> dict[str, Any]:
+    return {
+        "symbol": leg.symbol,
+        "side": SIDE_NAMES.get(leg.side, leg.side),
+        "order_qty": format_scaled(leg_qty(order.order_qty, leg.ratio_qty)),
+        "cum_qty": format_scaled(leg.cum_qty),
+        "avg_px": format_scaled(average_px(leg.cum_notional, leg.cum_qty)),
     }
 
 
@@ -195,6 +212,7 @@ def story(directory: Path, name: str) -> tuple[list[int], list[Line]]:
     causes: dict[int, int] = {}  # journal sequence of an event -> its order
     executions: Counter[tuple[int, int]] = Counter()  # how many each route has had
     of_list: dict[tuple[str, str], _OfList] = defaultdict(_OfList)
+    leg_executions: Counter[tuple[int, int]] = Counter()  # and each leg
     for seq, body in records(directory):
         event = ev.decode(body)
         if isinstance(event, ev.EngineStarted):
@@ -227,6 +245,10 @@ def story(directory: Path, name: str) -> tuple[list[int], list[Line]]:
                 executions[event.order_id, event.route_id] += 1
                 number = executions[event.order_id, event.route_id]
                 own = f"{epoch}-{event.order_id}-{event.route_id}-X{number}"
+            elif isinstance(event, ev.LegFilled | ev.LegBusted | ev.LegCorrected):
+                leg_executions[event.order_id, event.leg] += 1
+                number = leg_executions[event.order_id, event.leg]
+                own = f"{epoch}-{event.order_id}-{event.route_id}-L{event.leg}X{number}"
             if name == own or _names(event, seq, epoch, name):
                 wanted.add(event.order_id)
     found = sorted(wanted)

@@ -88,7 +88,7 @@ def definitions(config: Config, at_ns: int) -> list[ev.Event]:
         for name, p in sorted(config.profile.items())
     ]
     venues = [
-        ev.VenueDefined(at_ns, name, c.ord_types, c.times_in_force, c.terms)
+        ev.VenueDefined(at_ns, name, c.ord_types, c.times_in_force, c.terms, c.multileg_reports)
         for name, c in sorted(config.capability.items())
     ]
     return [*_instruments(config, at_ns), *_accounts(config, at_ns), *profiles, *venues]

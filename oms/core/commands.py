@@ -15,7 +15,7 @@ class Command(Struct, frozen=True, gc=False, tag=True, omit_defaults=True):
 
 
 class NewOrder(Command, frozen=True, gc=False):
-    """NewOrderSingle(D) from a client; or an order that a person took by phone for it."""
+    """NewOrderSingle(D) or NewOrderMultileg(AB) from a client; or one that a person took by phone for it."""
 
     session_id: str
     cl_ord_id: str  # empty for an order by phone
@@ -41,7 +41,7 @@ class CancelOrder(Command, frozen=True, gc=False):
 
 
 class ReplaceOrder(Command, frozen=True, gc=False):
-    """OrderCancelReplaceRequest(G) from a client."""
+    """OrderCancelReplaceRequest(G) or MultilegOrderCancelReplace(AC) from a client."""
 
     session_id: str
     cl_ord_id: str
@@ -52,6 +52,7 @@ class ReplaceOrder(Command, frozen=True, gc=False):
     ord_type: str
     price: Px
     terms: Terms | None = None
+    is_multileg: bool = False  # AC: without legs it leaves them as they are
 
 
 class TakeQueued(Command, frozen=True, gc=False):
@@ -74,6 +75,15 @@ class RequestStatus(Command, frozen=True, gc=False):
     symbol: str
     side: str
     ord_status_req_id: str = ""
+
+
+class LegExecution(Struct, frozen=True, gc=False, omit_defaults=True):
+    """What the report of a multileg execution says of one leg."""
+
+    leg_ref_id: str  # LegRefID(654), may be empty
+    symbol: str  # LegSymbol(600), may be empty
+    last_px: Px  # LegLastPx(637)
+    last_qty: Qty = Qty(0)  # LegLastQty(1418); 0 where it is not said: as the ratio has it
 
 
 class VenueReport(Command, frozen=True, gc=False):
@@ -99,6 +109,19 @@ class VenueReport(Command, frozen=True, gc=False):
     working_indicator: str = ""
     symbol: str = ""
     side: str = ""
+    multi_leg_reporting_type: str = ""  # MultiLegReportingType(442), if it is 3
+    legs: tuple[LegExecution, ...] = ()
+
+
+class VenueLegReport(Command, frozen=True, gc=False):
+    """ExecutionReport(8) of one leg of a multileg order, MultiLegReportingType(442) 2.
+
+    Its Symbol(55), Side(54), LastQty(32) and LastPx(31) are those of the leg.
+    """
+
+    report: VenueReport
+    leg_ref_id: str = ""  # LegRefID(654), where it is there
+    leg_symbol: str = ""  # LegSymbol(600), where it is there
 
 
 class VenueTrade(Command, frozen=True, gc=False):
@@ -280,6 +303,7 @@ AnyCommand = (
     | ReplaceOrder
     | RequestStatus
     | VenueReport
+    | VenueLegReport
     | VenueTrade
     | VenueCancelReject
     | VenueRefusal

@@ -6,6 +6,7 @@ from oms.core.decision import (
     Events,
 )
 from oms.core.market import TRADE, VenueDepth
+from oms.core.multileg import disagreements
 from oms.core.reports import order_ended
 from oms.core.requests import trigger
 from oms.core.state import State
@@ -110,6 +111,7 @@ def end_day(state: State, command: cmd.EndDay, now_ns: int) -> Events:
             if not route.ended:
                 events.append(ev.RouteExpired(now_ns, order.order_id, route.route_id, False, text))
         events.append(ev.OrderExpired(now_ns, order.order_id, text))
+    events += disagreements(state, now_ns)
     events.append(ev.DayEnded(now_ns, command.who))
     return events
 

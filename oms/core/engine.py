@@ -8,8 +8,9 @@ Who says no: a control of ours *denies* (`OrderDenied`, `RequestDenied`), a venu
 `RequestRejected`). A counterparty that contradicts itself or us is answered by `ReportQuestioned`, which is
 data as well: journaled and shown.
 
-Five modules have the decisions: `requests` (what clients ask), `lists` (what they ask of whole lists),
-`reports` (what venues say), `desk` (sessions, prices, the calendar, people), `working` (orders that are
+Six modules have the decisions: `requests` (what clients ask), `lists` (what they ask of whole lists),
+`reports` (what venues say), `multileg` (what they say of orders with legs), `desk` (sessions, prices, the
+calendar, people), `working` (orders that are
 worked in parts).
 
 In doubt: what was sent and not answered when a venue logs on again is asked about (OrderStatusRequest) and
@@ -40,6 +41,7 @@ _DECIDE: Final[dict[type, Callable[[State, Any, int], Events]]] = {
     cmd.ReplaceOrder: requests.replace_order,
     cmd.RequestStatus: requests.request_status,
     cmd.VenueReport: reports.venue_report,
+    cmd.VenueLegReport: reports.venue_leg_report,
     cmd.VenueTrade: reports.venue_trade,
     cmd.VenueCancelReject: reports.venue_cancel_reject,
     cmd.VenueRefusal: reports.venue_refusal,

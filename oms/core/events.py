@@ -179,7 +179,7 @@ class TradingResumed(Event, frozen=True, array_like=True, gc=False, tag=19):
 
 
 class OrderReceived(OrderEvent, frozen=True, array_like=True, gc=False, tag=20):
-    """An order passed every control and is ours to work. NewOrderSingle(D)."""
+    """An order passed every control and is ours to work. NewOrderSingle(D), NewOrderMultileg(AB)."""
 
     session_id: str
     cl_ord_id: str  # ClOrdID(11), unique per session
@@ -191,7 +191,7 @@ class OrderReceived(OrderEvent, frozen=True, array_like=True, gc=False, tag=20):
     price: Px  # 0 for a market order
     time_in_force: str
     hold_px: Px  # the price at which risk holds it: its limit, or the collar's far end for a market order
-    terms: Terms | None = None
+    terms: Terms | None = None  # its legs, too, each with a `hold_px` of its own; that of the order is 0 then
     list_id: str = ""  # ListID(66) of the list that it is of
 
 
@@ -509,6 +509,7 @@ class RequestQueued(OrderEvent, frozen=True, array_like=True, gc=False, tag=58):
     order_qty: Qty
     price: Px
     terms: Terms | None = None
+    is_multileg: bool = False
 
 
 class DayEnded(Event, frozen=True, array_like=True, gc=False, tag=59):
@@ -556,6 +557,7 @@ class VenueDefined(Event, frozen=True, array_like=True, gc=False, tag=62):
     ord_types: tuple[str, ...]  # OrdType(40)
     times_in_force: tuple[str, ...]  # TimeInForce(59)
     terms: tuple[str, ...]  # fields of `Terms`
+    multileg_reports: str = "both"  # which executions of a multileg order it reports: see `multileg`
 
 
 class MassCancelRequested(Event, frozen=True, array_like=True, gc=False, tag=63):
@@ -679,6 +681,50 @@ class ListWorked(Event, frozen=True, array_like=True, gc=False, tag=77):
     up_to: int  # the place of the next
     kept: int  # how many of these could not be
     text: str  # and why
+
+
+# -- multileg orders: their legs are executed, the orders themselves by OrderFilled and what follows it ------
+
+
+class LegFilled(OrderEvent, frozen=True, array_like=True, gc=False, tag=80):
+    """A venue executed part or all of a leg. ExecType(150)=F, MultiLegReportingType(442)=2."""
+
+    route_id: int
+    leg: int  # counted from 1 within the order
+    symbol: str
+    side: str  # 1 or 2: what it does, the order's own Side taken into account
+    exec_id: str  # the venue's ExecID(17), unique within the leg
+    last_qty: Qty
+    last_px: Px
+    transact_time_ns: int
+
+
+class LegBusted(OrderEvent, frozen=True, array_like=True, gc=False, tag=81):
+    """The venue took an execution of a leg back. ExecType(150)=H, MultiLegReportingType(442)=2."""
+
+    route_id: int
+    leg: int
+    exec_id: str
+    exec_ref_id: str
+    qty: Qty  # what it was
+    px: Px
+    transact_time_ns: int
+    text: str = ""
+
+
+class LegCorrected(OrderEvent, frozen=True, array_like=True, gc=False, tag=82):
+    """The venue corrected an execution of a leg. ExecType(150)=G, MultiLegReportingType(442)=2."""
+
+    route_id: int
+    leg: int
+    exec_id: str
+    exec_ref_id: str
+    last_qty: Qty  # what it is now
+    last_px: Px
+    qty: Qty  # what it was
+    px: Px
+    transact_time_ns: int
+    text: str = ""
 
 
 # -- where orders go, and orders that are worked in parts ----------------------------------------------------
@@ -835,6 +881,9 @@ AnyEvent = (
     | ListStatusDue
     | ListStatusReported
     | ListWorked
+    | LegFilled
+    | LegBusted
+    | LegCorrected
     | DestinationDefined
     | StrategyDefined
     | OrderPlanned

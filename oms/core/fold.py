@@ -10,11 +10,13 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
 from oms.core import events as ev
+from oms.core import fold_legs
 from oms.core.fold_lists import LIST_HANDLERS, of_list
 from oms.core.ledger import counts_as_refused
+from oms.core.legs import new_legs
 from oms.core.order import Execution, Order, Plan, Queued, Request, Route, RouteRequest, Version
 from oms.core.price_book import Resting
-from oms.core.risk import AccountRisk, fill, money, rehold
+from oms.core.risk import AccountRisk, fill, money, rehold, required_hold
 from oms.core.types import PRICED, SCALE, CxlRejResponseTo, OrdStatus, Px, Qty
 
 if TYPE_CHECKING:
@@ -97,8 +99,14 @@ def _order_received(state: State, event: ev.OrderReceived) -> None:
     if event.cl_ord_id:
         state.cl_ord_ids[event.session_id, event.cl_ord_id] = order_id
     state.next_order_id = order_id + 1
+    if event.terms is not None and event.terms.legs:
+        order.legs = new_legs(side, event.terms.legs)
+        state.rehold(order)
+        state.count("orders")
+        return
     instrument = state.instruments[symbol]
-    rehold(state.risk[event.account], order, instrument.currency, instrument.price_unit)
+    qty, held = required_hold(order, instrument.price_unit)
+    rehold(state.risk[event.account], order, instrument.currency, qty, held)
     if price:
         state.book(symbol).add(Resting(order_id, side, price, event.order_qty))
     if event.list_id:
@@ -174,6 +182,9 @@ def _executed(state: State, order: Order, route: Route, qty: int, px: int, notio
     if day == state.day:
         order.day_cum_qty += qty
         order.day_cum_notional += notional
+    if order.legs is not None:
+        state.rehold(order)
+        return
     instrument = state.instruments[order.symbol]
     risk = state.risk[order.account]
     unit = instrument.price_unit
@@ -183,7 +194,8 @@ def _executed(state: State, order: Order, route: Route, qty: int, px: int, notio
         # Rounded as it was counted, also where it is taken back.
         worth = money(px, qty, unit) if qty > 0 else -money(px, -qty, unit)
     fill(risk, order, instrument.currency, qty, worth)
-    rehold(risk, order, instrument.currency, unit)
+    open_qty, held = required_hold(order, unit)
+    rehold(risk, order, instrument.currency, open_qty, held)
 
 
 def _look_at_plan(state: State, order: Order) -> None:
@@ -275,7 +287,15 @@ def _request_denied(state: State, event: ev.RequestDenied) -> None:
 def _request_queued(state: State, event: ev.RequestQueued) -> None:
     order = state.orders[event.order_id]
     order.queued.append(
-        Queued(event.session_id, event.cl_ord_id, event.ord_type, event.order_qty, event.price, event.terms)
+        Queued(
+            event.session_id,
+            event.cl_ord_id,
+            event.ord_type,
+            event.order_qty,
+            event.price,
+            event.terms,
+            event.is_multileg,
+        )
     )
     state.cl_ord_ids[event.session_id, event.cl_ord_id] = event.order_id
 
@@ -662,5 +682,8 @@ HANDLERS: Final[dict[type, Callable[[State, Any], None]]] = {
     ev.OrderWorked: _order_worked,
     ev.MassCancelRequested: _mass_cancel_requested,
     **LIST_HANDLERS,
+    ev.LegFilled: fold_legs.leg_filled,
+    ev.LegBusted: fold_legs.leg_busted,
+    ev.LegCorrected: fold_legs.leg_corrected,
 }
 """Event -> what it does to a state. Events that are not here change nothing."""

@@ -16,6 +16,9 @@ orders that outlive it.
 A `Route` is one child of an order at one venue, with ids, quantities and requests of its own. Fills of routes
 are fills of the order; everything else about a route reaches the order only through an event that says so.
 
+An order of several instruments has `legs`, each with executions and held risk of its own, beside what the
+venue reports of the order as a whole: see `legs`.
+
 Structs are mutable and belong to `state.State`: only `apply` changes them. None refers back to what holds it,
 so the garbage collector need not look at them.
 """
@@ -71,6 +74,7 @@ class Queued(Struct, gc=False):
     order_qty: Qty
     price: Px
     terms: Terms | None = None
+    is_multileg: bool = False
 
 
 class Execution(Struct, array_like=True, gc=False):
@@ -82,6 +86,20 @@ class Execution(Struct, array_like=True, gc=False):
     day: int  # the day it was executed on
     stands: bool = True  # not busted, and not replaced by a correction
     successor: str = ""  # the ExecID of the correction that replaced it
+
+
+class OrderLeg(Struct, gc=False):
+    """What has become of one leg of a multileg order."""
+
+    symbol: str
+    side: str  # 1 or 2: what it does, the order's own Side taken into account
+    ratio_qty: int
+    leg_ref_id: str
+    cum_qty: int = 0
+    cum_notional: int = 0  # units of 1e-16, in quoted prices
+    held_qty: int = 0  # what risk holds for it: see risk.py
+    held_money: int = 0
+    executions: dict[str, Execution] = field(default_factory=dict)  # by the venue's ExecID(17)
 
 
 class RouteRequest(Struct, gc=False):
@@ -189,6 +207,7 @@ class Order(Struct, gc=False):
     list_id: str = ""  # ListID(66) of the list that it is of
     waits: bool = False  # with its list, for the client's word to execute it: see `order_list`
     ord_rej_reason: int = 0  # OrdRejReason(103) of one that was denied or rejected
+    legs: list[OrderLeg] | None = None  # of a multileg order
 
     @property
     def cl_ord_id(self) -> str:

@@ -12,16 +12,21 @@ is not ours is answered as well. Nothing is guessed.
 """
 
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Final
 
 from oms.core import commands as cmd
 from oms.core import events as ev
+from oms.core import multileg
 from oms.core.decision import (
     DUPLICATE_CL_ORD_ID,
     OTHER,
     TOO_LATE,
     UNKNOWN_ORDER,
     Events,
+    accepted,
+    questioned,
+    standing,
+    unknown_trade,
 )
 from oms.core.ledger import available, committed, counts_as_refused
 from oms.core.order import ENDED, Order, Route, RouteRequest
@@ -32,7 +37,6 @@ from oms.core.types import (
     OrdStatus,
     Px,
     Qty,
-    format_scaled,
 )
 from oms.core.working import parts_answered
 
@@ -42,14 +46,16 @@ STATUS_REQUEST: Final = "H"  # MsgType(35)
 def venue_report(state: State, command: cmd.VenueReport, now_ns: int) -> Events:
     found = state.routes.get(command.cl_ord_id) or state.routes.get(command.orig_cl_ord_id)
     if found is None or found[1].venue != command.venue:
-        return [_questioned(now_ns, 0, command, "unknown_order"), *_unknown_trade(command, now_ns)]
+        return [questioned(now_ns, 0, command, "unknown_order"), *unknown_trade(command, now_ns)]
     order, route = found
     answered = _answered(state, order, route, command, command.ord_status, command.cum_qty, now_ns)
     if route.told and command.exec_id in route.told:
         return answered
     handler = _REPORTS.get(command.exec_type)
     if handler is None:
-        return [*answered, _questioned(now_ns, order.order_id, command, "unsupported_exec_type")]
+        return [*answered, questioned(now_ns, order.order_id, command, "unsupported_exec_type")]
+    if order.legs is not None:
+        return answered + multileg.whole_report(state, order, route, command, handler, now_ns)
     return answered + handler(state, order, route, command, now_ns)
 
 
@@ -68,43 +74,27 @@ def _answered(
     return [ev.StatusAnswered(now_ns, order.order_id, route.route_id, command.cl_ord_id, ord_status, cum_qty)]
 
 
-def _unknown_trade(command: cmd.VenueReport, now_ns: int) -> Events:
-    """An execution of what is not ours is answered: the venue has to know that nobody books it.
-
-    *Source:* FIX 4.4 volume 4, DontKnowTrade: D is "no matching order".
-    """
-    if command.exec_type != ExecType.TRADE:
-        return []
-    return [
-        ev.TradeUnknown(
-            now_ns,
-            command.venue,
-            command.venue_order_id,
-            command.exec_id,
-            "D",
-            command.symbol,
-            command.side,
-            command.last_qty,
-            command.last_px,
-            f"no order with ClOrdID {command.cl_ord_id}",
-        )
-    ]
+def venue_leg_report(state: State, command: cmd.VenueLegReport, now_ns: int) -> Events:
+    report = command.report
+    found = state.routes.get(report.cl_ord_id) or state.routes.get(report.orig_cl_ord_id)
+    if found is None or found[1].venue != report.venue:
+        return [questioned(now_ns, 0, report, "unknown_order"), *unknown_trade(report, now_ns)]
+    order, route = found
+    if order.legs is None:
+        return [questioned(now_ns, order.order_id, report, "leg_of_an_order_without_legs")]
+    if multileg.reports_of(state, route) == multileg.LEGS and report.exec_type not in multileg.EXECUTIONS:
+        # It has no other way of saying it: a leg's is the order's.
+        return venue_report(state, report, now_ns)
+    return multileg.leg_report(state, order, route, command, now_ns)
 
 
 def _reported_new(state: State, order: Order, route: Route, command: cmd.VenueReport, now_ns: int) -> Events:
     if route.working == OrdStatus.REJECTED:
         # It may be live where nothing holds risk for it any more.
-        return [_questioned(now_ns, order.order_id, command, "accepted_after_reject")]
+        return [questioned(now_ns, order.order_id, command, "accepted_after_reject")]
     if route.working != OrdStatus.PENDING_NEW:
         return _reported_triggered(state, order, route, command, now_ns) if order.suspended else []
-    return _accepted(order, route, command, now_ns)
-
-
-def _accepted(order: Order, route: Route, command: cmd.VenueReport, now_ns: int) -> Events:
-    events: Events = [ev.RouteAccepted(now_ns, order.order_id, route.route_id, command.venue_order_id)]
-    if order.working == OrdStatus.PENDING_NEW:
-        events.append(ev.OrderAccepted(now_ns, order.order_id, command.working_indicator))
-    return events
+    return accepted(order, route, command, now_ns)
 
 
 def _reported_trade(
@@ -112,11 +102,11 @@ def _reported_trade(
 ) -> Events:
     if command.exec_id in route.executions:
         return []
-    if command.last_qty <= 0 or command.last_px <= 0 or not command.exec_id:
-        return [_questioned(now_ns, order.order_id, command, "execution_without_quantity_price_or_id")]
+    if command.last_qty <= 0 or not command.exec_id or (command.last_px <= 0 and order.legs is None):
+        return [questioned(now_ns, order.order_id, command, "execution_without_quantity_price_or_id")]
     events: Events = []
     if route.working == OrdStatus.PENDING_NEW:
-        events += _accepted(order, route, command, now_ns)
+        events += accepted(order, route, command, now_ns)
     events.append(
         ev.OrderFilled(
             now_ns,
@@ -129,7 +119,7 @@ def _reported_trade(
         )
     )
     if route.working == OrdStatus.REJECTED:
-        events.append(_questioned(now_ns, order.order_id, command, "execution_after_reject"))
+        events.append(questioned(now_ns, order.order_id, command, "execution_after_reject"))
     # An unanswered increase may have been filled already: the largest quantity asked for counts.
     asked = route.order_qty
     for request in route.requests:
@@ -140,7 +130,7 @@ def _reported_trade(
         and route.working in ENDED
         and committed(order) + command.last_qty > order.order_qty
     ):
-        events.append(_questioned(now_ns, order.order_id, command, "overfill"))
+        events.append(questioned(now_ns, order.order_id, command, "overfill"))
     return events
 
 
@@ -148,9 +138,9 @@ def _reported_bust(state: State, order: Order, route: Route, command: cmd.VenueR
     """An execution is taken back, whatever has become of the order since."""
     if command.exec_id in route.executions:
         return []
-    exec_ref_id = _standing(route, command.exec_ref_id)
+    exec_ref_id = standing(route.executions, command.exec_ref_id)
     if not exec_ref_id or not command.exec_id:
-        return [_questioned(now_ns, order.order_id, command, "bust_of_no_execution")]
+        return [questioned(now_ns, order.order_id, command, "bust_of_no_execution")]
     busted = route.executions[exec_ref_id]
     return [
         ev.ExecutionBusted(
@@ -173,11 +163,11 @@ def _reported_correction(
     """An execution has another quantity or price than was said."""
     if command.exec_id in route.executions:
         return []
-    exec_ref_id = _standing(route, command.exec_ref_id)
+    exec_ref_id = standing(route.executions, command.exec_ref_id)
     if not exec_ref_id or not command.exec_id:
-        return [_questioned(now_ns, order.order_id, command, "correction_of_no_execution")]
-    if command.last_qty <= 0 or command.last_px <= 0:
-        return [_questioned(now_ns, order.order_id, command, "execution_without_quantity_price_or_id")]
+        return [questioned(now_ns, order.order_id, command, "correction_of_no_execution")]
+    if command.last_qty <= 0 or (command.last_px <= 0 and order.legs is None):
+        return [questioned(now_ns, order.order_id, command, "execution_without_quantity_price_or_id")]
     before = route.executions[exec_ref_id]
     events: Events = [
         ev.ExecutionCorrected(
@@ -197,20 +187,8 @@ def _reported_correction(
     if route.cum_qty - before.qty + command.last_qty > max(
         route.order_qty, *(r.order_qty for r in route.requests), 0
     ):
-        events.append(_questioned(now_ns, order.order_id, command, "overfill"))
+        events.append(questioned(now_ns, order.order_id, command, "overfill"))
     return events
-
-
-def _standing(route: Route, exec_ref_id: str) -> str:
-    """The execution that a bust or correction is about; empty if there is none.
-
-    A venue may name one that it has corrected already: then the correction is meant.
-    """
-    found = route.executions.get(exec_ref_id)
-    while found is not None and found.successor:
-        exec_ref_id = found.successor
-        found = route.executions.get(exec_ref_id)
-    return exec_ref_id if found is not None and found.stands else ""
 
 
 def _reported_restated(
@@ -218,15 +196,15 @@ def _reported_restated(
 ) -> Events:
     """The venue carries the order on, cuts its quantity or changes its price, unasked."""
     if route.working in ENDED or order_ended(order):
-        return [_questioned(now_ns, order.order_id, command, "restated_after_its_end")]
+        return [questioned(now_ns, order.order_id, command, "restated_after_its_end")]
     route_qty = command.order_qty or route.order_qty
     if route_qty < route.cum_qty:
-        return [_questioned(now_ns, order.order_id, command, "restated_below_executed_quantity")]
+        return [questioned(now_ns, order.order_id, command, "restated_below_executed_quantity")]
     if order.plan is not None and route_qty - route.order_qty > available(order):
         # The others have the rest.
-        return [_questioned(now_ns, order.order_id, command, "restated_beyond_the_order")]
+        return [questioned(now_ns, order.order_id, command, "restated_beyond_the_order")]
     return [
-        *(_accepted(order, route, command, now_ns) if route.working == OrdStatus.PENDING_NEW else []),
+        *(accepted(order, route, command, now_ns) if route.working == OrdStatus.PENDING_NEW else []),
         ev.OrderRestated(
             now_ns,
             order.order_id,
@@ -246,9 +224,9 @@ def _reported_stopped(
 ) -> Events:
     """A price is guaranteed. *Source:* FIX order state matrix L.1.a."""
     if order.ended:
-        return [_questioned(now_ns, order.order_id, command, "stopped_after_its_end")]
+        return [questioned(now_ns, order.order_id, command, "stopped_after_its_end")]
     return [
-        *(_accepted(order, route, command, now_ns) if route.working == OrdStatus.PENDING_NEW else []),
+        *(accepted(order, route, command, now_ns) if route.working == OrdStatus.PENDING_NEW else []),
         ev.OrderStopped(
             now_ns,
             order.order_id,
@@ -268,7 +246,7 @@ def _reported_suspended(
     if order.ended or order.suspended:
         return []
     return [
-        *(_accepted(order, route, command, now_ns) if route.working == OrdStatus.PENDING_NEW else []),
+        *(accepted(order, route, command, now_ns) if route.working == OrdStatus.PENDING_NEW else []),
         ev.OrderSuspended(now_ns, order.order_id, route.route_id, command.text, command.exec_id),
     ]
 
@@ -280,7 +258,7 @@ def _reported_triggered(
     if order.ended:
         return []
     return [
-        *(_accepted(order, route, command, now_ns) if route.working == OrdStatus.PENDING_NEW else []),
+        *(accepted(order, route, command, now_ns) if route.working == OrdStatus.PENDING_NEW else []),
         ev.OrderTriggered(now_ns, order.order_id, route.route_id, command.text, command.exec_id),
     ]
 
@@ -352,9 +330,9 @@ def _reported_replaced(
     if request is None:
         # Known already, or nobody asked.
         known = command.cl_ord_id == route.cl_ord_id or command.cl_ord_id in route.past_ids
-        return [] if known else [_questioned(now_ns, order.order_id, command, "replaced_without_request")]
+        return [] if known else [questioned(now_ns, order.order_id, command, "replaced_without_request")]
     if request.response_to != CxlRejResponseTo.REPLACE:
-        return [_questioned(now_ns, order.order_id, command, "cancel_answered_by_replaced")]
+        return [questioned(now_ns, order.order_id, command, "cancel_answered_by_replaced")]
     return _replaced(order, route, request, command, now_ns)
 
 
@@ -362,7 +340,7 @@ def _replaced(
     order: Order, route: Route, request: RouteRequest, command: cmd.VenueReport, now_ns: int
 ) -> Events:
     # What can be changed is live: a replace before the acknowledgement acknowledges.
-    events = _accepted(order, route, command, now_ns) if route.working == OrdStatus.PENDING_NEW else []
+    events = accepted(order, route, command, now_ns) if route.working == OrdStatus.PENDING_NEW else []
     return [
         *events,
         ev.RouteReplaced(now_ns, order.order_id, route.route_id, request.cl_ord_id, command.venue_order_id),
@@ -386,7 +364,7 @@ def _reported_rejected(
         return []
     if command.ord_rej_reason == DUPLICATE_CL_ORD_ID and route.working != OrdStatus.PENDING_NEW:
         # A second copy was refused; the first is what the venue works.
-        return [_questioned(now_ns, order.order_id, command, "repetition_refused")]
+        return [questioned(now_ns, order.order_id, command, "repetition_refused")]
     return _rejected(order, route, command.ord_rej_reason, command.text, now_ns)
 
 
@@ -440,12 +418,12 @@ def _reported_status(
         return []
     if command.ord_status == OrdStatus.REJECTED:
         if route.working != OrdStatus.PENDING_NEW:
-            return [_questioned(now_ns, order.order_id, command, "working_order_unknown_to_venue")]
+            return [questioned(now_ns, order.order_id, command, "working_order_unknown_to_venue")]
         return _rejected(order, route, 99, command.text or "not received by the venue", now_ns)
-    events = _accepted(order, route, command, now_ns) if route.working == OrdStatus.PENDING_NEW else []
+    events = accepted(order, route, command, now_ns) if route.working == OrdStatus.PENDING_NEW else []
     if command.cum_qty != route.cum_qty:
         # The executions themselves come, or came, by the session's own recovery: none is invented here.
-        events.append(_questioned(now_ns, order.order_id, command, "executed_quantity_differs"))
+        events.append(questioned(now_ns, order.order_id, command, "executed_quantity_differs"))
     return events + _ended_by_status(order, route, None, command, now_ns)
 
 
@@ -491,7 +469,7 @@ def venue_trade(state: State, command: cmd.VenueTrade, now_ns: int) -> Events:
 def venue_cancel_reject(state: State, command: cmd.VenueCancelReject, now_ns: int) -> Events:
     found = state.routes.get(command.cl_ord_id)
     if found is None or found[1].venue != command.venue:
-        return [_questioned(now_ns, 0, command, "unknown_order")]
+        return [questioned(now_ns, 0, command, "unknown_order")]
     order, route = found
     answered = _answered(state, order, route, command, command.ord_status, Qty(route.cum_qty), now_ns)
     request = route.request(command.cl_ord_id)
@@ -533,18 +511,18 @@ def _request_rejected(
 def venue_refusal(state: State, command: cmd.VenueRefusal, now_ns: int) -> Events:
     found = state.routes.get(command.cl_ord_id)
     if found is None or found[1].venue != command.venue:
-        return [_questioned(now_ns, 0, command, "refused_message")]
+        return [questioned(now_ns, 0, command, "refused_message")]
     order, route = found
     answered = _answered(state, order, route, command, "", Qty(route.cum_qty), now_ns)
     if command.msg_type == STATUS_REQUEST:
         # The venue does not answer questions: what is in doubt stays so, which says nothing of the order.
-        return [*answered, _questioned(now_ns, order.order_id, command, "status_request_refused")]
+        return [*answered, questioned(now_ns, order.order_id, command, "status_request_refused")]
     request = route.request(command.cl_ord_id)
     if request is not None:
         return answered + _request_rejected(order, route, request, OTHER, command.text, now_ns)
     if command.cl_ord_id == route.cl_ord_id and route.working == OrdStatus.PENDING_NEW:
         return answered + _rejected(order, route, 99, command.text, now_ns)
-    return [*answered, _questioned(now_ns, order.order_id, command, "refused_message")]
+    return [*answered, questioned(now_ns, order.order_id, command, "refused_message")]
 
 
 def _last_alive(order: Order, route: Route) -> bool:
@@ -558,18 +536,6 @@ def _last_alive(order: Order, route: Route) -> bool:
 def order_ended(order: Order) -> bool:
     """Whether the order itself has been ended by an event: a full fill may still be followed by an answer."""
     return order.working in ENDED
-
-
-def _questioned(now_ns: int, order_id: int, command: Any, reason: str) -> ev.ReportQuestioned:
-    facts = [f"ClOrdID {command.cl_ord_id}"]
-    if isinstance(command, cmd.VenueReport):
-        facts.append(f"ExecType {command.exec_type} OrdStatus {command.ord_status}")
-        if command.last_qty:
-            facts.append(f"{format_scaled(command.last_qty)} at {format_scaled(command.last_px)}")
-    if command.text:
-        facts.append(command.text)
-    exec_id = command.exec_id if isinstance(command, cmd.VenueReport) else ""
-    return ev.ReportQuestioned(now_ns, order_id, command.venue, reason, exec_id, ", ".join(facts))
 
 
 _REPORTS: Final[dict[str, Callable[[State, Order, Route, cmd.VenueReport, int], Events]]] = {

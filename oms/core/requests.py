@@ -29,6 +29,7 @@ from oms.core.state import State, route_cl_ord_id
 from oms.core.strategies import gate, merged, takes_any, with_terms
 from oms.core.types import (
     CxlRejResponseTo,
+    Leg,
     Px,
     Qty,
     Terms,
@@ -102,8 +103,9 @@ def _route_by_name(state: State, ask: Ask, order_id: int, to: str, now_ns: int) 
         lacks = takes_any(state, strategy, ask)
         if lacks:
             return Denial("venue_lacks", 11, lacks)
-        if ask.time_in_force == TimeInForce.FOK:
-            return Denial("cannot_be_split", 11, f"fill or kill cannot be worked by strategy {to}")
+        if ask.time_in_force == TimeInForce.FOK or ask.legs:
+            what = "an order with legs" if ask.legs else "fill or kill"
+            return Denial("cannot_be_split", 11, f"{what} cannot be worked by strategy {to}")
         return _planned(order_id, to, now_ns)
     destination = state.destinations.get(to)
     venue = destination.venue if destination is not None else to
@@ -258,6 +260,7 @@ def replace_order(state: State, command: cmd.ReplaceOrder, now_ns: int) -> Event
                     command.order_qty,
                     command.price,
                     command.terms,
+                    command.is_multileg,
                 )
             ]
     return _replace(state, order, command, now_ns)
@@ -282,6 +285,7 @@ def take_queued(state: State, command: cmd.TakeQueued, now_ns: int) -> Events:
         waiting.ord_type,
         waiting.price,
         waiting.terms,
+        waiting.is_multileg,
     )
     denial = _too_late(order, asked)
     if denial is not None:
@@ -295,7 +299,9 @@ def _replace(
     """Ask the controls, and the venue, for an order as the command wants it. One that waited is not new."""
     command = _still_until(order, command)
     denial = None
-    if command.ord_type != order.ord_type:
+    if order.legs is not None or command.is_multileg:
+        command, denial = _with_its_legs(order, command)
+    if denial is None and command.ord_type != order.ord_type:
         denial = Denial("ord_type_changed", OTHER, "OrdType cannot be changed by a replace")
     ask = Ask(
         command.session_id,
@@ -335,7 +341,7 @@ def _replace(
         command.order_qty,
         command.price,
         ask.hold_px,
-        command.terms,
+        ask.terms,
     )
     if in_parts:
         return [requested, *replace_parts(state, order, requested, now_ns)]
@@ -376,6 +382,41 @@ def _still_until(order: Order, command: cmd.ReplaceOrder) -> cmd.ReplaceOrder:
         return command
     terms = msgspec.structs.replace(terms, expire_date=before.expire_date, expire_time=before.expire_time)
     return msgspec.structs.replace(command, terms=terms)
+
+
+def _with_its_legs(order: Order, command: cmd.ReplaceOrder) -> tuple[cmd.ReplaceOrder, Denial | None]:
+    """A replace of an order with legs: by its own message, of the same legs; without any it leaves them.
+
+    Only what is asked of a leg (LegPrice, LegPositionEffect) may be another; they stay in the order's order.
+    """
+    if order.legs is None or not command.is_multileg:
+        what = "by MultilegOrderCancelReplace" if order.legs is not None else "without legs"
+        return command, Denial("order_mismatch", OTHER, f"the order is replaced {what}")
+    before = order.versions[-1].terms
+    assert before is not None
+    asked = command.terms or Terms()
+    legs = {leg.symbol: leg for leg in asked.legs}
+    if legs:
+        same = len(legs) == len(asked.legs) and {_leg_key(leg) for leg in asked.legs} == {
+            _leg_key(leg) for leg in before.legs
+        }
+        if not same:
+            return command, Denial("legs_changed", OTHER, "legs cannot be changed by a replace")
+    kept = [
+        msgspec.structs.replace(
+            leg, price=legs[leg.symbol].price, position_effect=legs[leg.symbol].position_effect
+        )
+        if legs
+        else leg
+        for leg in before.legs
+    ]
+    req = asked.multi_leg_rpt_type_req or before.multi_leg_rpt_type_req
+    terms = msgspec.structs.replace(asked, legs=tuple(kept), multi_leg_rpt_type_req=req)
+    return msgspec.structs.replace(command, terms=terms), None
+
+
+def _leg_key(leg: Leg) -> tuple[str, str, int]:
+    return leg.symbol, leg.side, leg.ratio_qty
 
 
 def request_status(state: State, command: cmd.RequestStatus, now_ns: int) -> Events:

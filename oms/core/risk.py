@@ -13,11 +13,14 @@ counter from the orders.
 - While a replace is unanswered, the larger of old and new is held. *Source:* FIX order state matrix C.1.
 - A fill moves the executed part from held to spent at the price it executed at.
 - Sells hold open quantity but no money; their proceeds reduce what is spent.
+- A multileg order holds nothing itself. Each of its legs holds what `legs.open_leg_qty` says, by the same
+  rules, at the far end of the price collar of its own instrument.
 """
 
 from msgspec import Struct, field
 
-from oms.core.order import ENDED, Order
+from oms.core.legs import open_leg_qty
+from oms.core.order import ENDED, Order, OrderLeg
 from oms.core.types import SCALE, CxlRejResponseTo, Side
 
 
@@ -61,26 +64,44 @@ def required_hold(order: Order, price_unit: int) -> tuple[int, int]:
     return qty, held
 
 
-def rehold(risk: AccountRisk, order: Order, currency: str, price_unit: int) -> None:
-    """Move the counters to what the order must hold now."""
-    qty, held = required_hold(order, price_unit)
-    if order.side == Side.BUY:
-        more = held - order.held_money
+def required_leg_hold(order: Order, number: int, price_unit: int) -> tuple[int, int]:
+    """What a leg, counted from 1, must hold now, as (quantity, money).
+
+    While a replace is unanswered, the larger of old and new.
+    """
+    assert order.legs is not None
+    leg = order.legs[number - 1]
+    version = order.versions[-1]
+    wanted = [(version.order_qty, version.terms)]
+    wanted += [(r.order_qty, r.terms) for r in order.requests if r.response_to == CxlRejResponseTo.REPLACE]
+    qty = held = 0
+    for order_qty, terms in wanted:
+        assert terms is not None
+        asked = open_leg_qty(order, leg, order_qty)
+        qty = max(qty, asked)
+        held = max(held, money(terms.legs[number - 1].hold_px, asked, price_unit))
+    return qty, held
+
+
+def rehold(risk: AccountRisk, of: Order | OrderLeg, currency: str, qty: int, held: int) -> None:
+    """Move the counters to what the order, or the leg, must hold now: see the two above."""
+    if of.side == Side.BUY:
+        more = held - of.held_money
         if more:
             risk.held[currency] = risk.held.get(currency, 0) + more
-            order.held_money = held
+            of.held_money = held
         open_qty = risk.open_buy
     else:
         open_qty = risk.open_sell
-    more = qty - order.held_qty
+    more = qty - of.held_qty
     if more:
-        symbol = order.symbol
+        symbol = of.symbol
         open_qty[symbol] = open_qty.get(symbol, 0) + more
-        order.held_qty = qty
+        of.held_qty = qty
 
 
-def fill(risk: AccountRisk, order: Order, currency: str, last_qty: int, last_money: int) -> None:
+def fill(risk: AccountRisk, of: Order | OrderLeg, currency: str, last_qty: int, last_money: int) -> None:
     """Count an execution: position and money spent."""
-    signed = 1 if order.side == Side.BUY else -1
-    risk.position[order.symbol] = risk.position.get(order.symbol, 0) + signed * last_qty
+    signed = 1 if of.side == Side.BUY else -1
+    risk.position[of.symbol] = risk.position.get(of.symbol, 0) + signed * last_qty
     risk.spent[currency] = risk.spent.get(currency, 0) + signed * last_money

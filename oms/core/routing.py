@@ -10,7 +10,7 @@ from oms.core import events as ev
 from oms.core.controls import Ask, Denial
 from oms.core.held import TURNS_INTO
 from oms.core.state import State
-from oms.core.types import GOOD_TILL, Px, TimeInForce
+from oms.core.types import ASKED_OF_US, GOOD_TILL, Px, TimeInForce
 
 
 def choose_venue(state: State, instrument: ev.InstrumentDefined) -> str:
@@ -61,7 +61,7 @@ def venue_lacks(state: State, venue: str, ask: Ask) -> Denial | None:
         lacking = f"TimeInForce {ask.time_in_force}"
     elif ask.terms is not None:
         asked = (name for name in ask.terms.__struct_fields__ if getattr(ask.terms, name))
-        lacking = next((name for name in asked if name not in known.terms), "")
+        lacking = next((name for name in asked if name not in known.terms and name not in ASKED_OF_US), "")
     if not lacking:
         return None
     return Denial("venue_lacks", 11, f"venue {venue} does not support {lacking}")

@@ -22,7 +22,7 @@ from oms.core.market import Level, Market
 from oms.core.order import Order, Route
 from oms.core.order_list import OrderList
 from oms.core.price_book import PriceBook, Resting
-from oms.core.risk import AccountRisk, rehold
+from oms.core.risk import AccountRisk, rehold, required_hold, required_leg_hold
 from oms.core.types import Px
 from oms.core.waiting import Waiting
 
@@ -281,7 +281,7 @@ class State:
     def make_books(self) -> None:
         """The books anew, from what is open of every order, by its place in the queue."""
         self.books = {}
-        resting = [order for order in self.orders.values() if not order.ended and order.price]
+        resting = [o for o in self.orders.values() if not o.ended and o.price and o.legs is None]
         for order in sorted(resting, key=lambda order: order.place):
             self.book(order.symbol).add(Resting(order.order_id, order.side, order.price, order.leaves_qty))
 
@@ -294,15 +294,24 @@ class State:
         return book
 
     def rehold(self, order: Order) -> None:
+        risk = self.risk[order.account]
+        if order.legs is not None:
+            for number, leg in enumerate(order.legs, 1):
+                instrument = self.instruments[leg.symbol]
+                qty, held = required_leg_hold(order, number, instrument.price_unit)
+                rehold(risk, leg, instrument.currency, qty, held)
+            return
         instrument = self.instruments[order.symbol]
-        rehold(self.risk[order.account], order, instrument.currency, instrument.price_unit)
+        qty, held = required_hold(order, instrument.price_unit)
+        rehold(risk, order, instrument.currency, qty, held)
 
     def end(self, order: Order, working: str, reason: str) -> None:
         order.working = working
         order.reason = reason
         order.stopped = order.suspended = order.done_for_day = order.waits = False
         self.rehold(order)
-        self.book(order.symbol).remove(order.order_id)
+        if order.legs is None:
+            self.book(order.symbol).remove(order.order_id)
         if order.held_for:
             self.let_go(order)
         if order.queued:
@@ -357,6 +366,11 @@ class State:
         Before, that was `leaves_qty` at `price`.
         """
         leaves = order.leaves_qty
+        if order.legs is not None:
+            # It is in no book: its price is not that of an instrument.
+            if leaves > 0:
+                self.live[order.order_id] = order
+            return
         if order.price and (order.price != price or leaves > leaves_qty):
             order.place = self.take_place()
         if leaves > 0:

@@ -28,7 +28,7 @@ from oms.core.market import against
 from oms.core.order import Order, Plan, Route
 from oms.core.routing import venue_down, venue_lacks
 from oms.core.state import State
-from oms.core.types import OrdStatus, OrdType, Side, Terms, TimeInForce
+from oms.core.types import SCALE, OrdStatus, OrdType, Qty, Side, Terms, TimeInForce
 from oms.core.waiting import DOWN, RATE
 
 AT_ONCE: Final = frozenset((TimeInForce.IOC, TimeInForce.FOK))
@@ -155,7 +155,7 @@ class Looking:
         self.plan = plan
         self.now_ns = now_ns
         self.ask = ask_of(order)
-        self.lot = state.instruments[order.symbol].lot_size
+        self.lot = state.instruments[order.symbol].lot_size if order.legs is None else Qty(SCALE)
         self.sent: dict[str, int] = {}
         self.left = available(order)
         self.look = Look(step=plan.step)

@@ -114,6 +114,8 @@ class Side:
 
     BUY: Final = "1"
     SELL: Final = "2"
+    AS_DEFINED: Final = "B"  # of a multileg order: its legs do what their LegSide says
+    OPPOSITE: Final = "C"  # of a multileg order: its legs do the opposite
 
 
 class OrdType:
@@ -192,6 +194,18 @@ class ExecType:
     TRIGGERED: Final = "L"  # later than 4.4
 
 
+class Leg(Struct, frozen=True, array_like=True, gc=False, omit_defaults=True):
+    """One instrument of a multileg order, as its client defines it. A field is never removed or moved."""
+
+    symbol: str  # LegSymbol(600)
+    side: str  # LegSide(624): what it does when the order is bought; selling the order turns it round
+    ratio_qty: Qty  # LegRatioQty(623): how much of it goes into one of the order
+    leg_ref_id: str  # LegRefID(654), or its place, from 1 on, where the client gave none
+    position_effect: str = ""  # LegPositionEffect(564)
+    price: Px | None = None  # LegPrice(566)
+    hold_px: Px = Px(0)  # ours: the price at which risk holds it
+
+
 class Terms(Struct, frozen=True, array_like=True, gc=False, omit_defaults=True):
     """What few orders say: how the venue is to work it. Most have none of it, and no `Terms`.
 
@@ -208,6 +222,28 @@ class Terms(Struct, frozen=True, array_like=True, gc=False, omit_defaults=True):
     target_strategy: str = ""  # TargetStrategy(847)
     strategy_parameters: str = ""  # TargetStrategyParameters(848)
     participation_rate: str = ""  # ParticipationRate(849)
+    legs: tuple[Leg, ...] = ()  # NoLegs(555): of a multileg order
+    multi_leg_rpt_type_req: str = ""  # MultiLegRptTypeReq(563): what its client wants to be told of
+
+
+ASKED_OF_US: Final = frozenset(("multi_leg_rpt_type_req",))
+"""Fields of `Terms` that no venue is sent."""
+
+
+class MultiLegReportingType:
+    """MultiLegReportingType(442)."""
+
+    SINGLE: Final = "1"
+    LEG: Final = "2"
+    MULTILEG: Final = "3"
+
+
+class MultiLegRptTypeReq:
+    """MultiLegRptTypeReq(563)."""
+
+    MULTILEG_ONLY: Final = "0"
+    BOTH: Final = "1"
+    LEGS_ONLY: Final = "2"
 
 
 class ListMember(Struct, frozen=True, array_like=True, gc=False):

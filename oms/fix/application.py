@@ -45,7 +45,12 @@ _IS_LIST: Final = re.compile(f"8=[^{SOH}]*{SOH}9=[0-9]*{SOH}35={MsgType.NEW_ORDE
 _DEFAULT_APPL_VER_ID: Final = 1137
 _MILLISECOND: Final = 1_000_000
 _MAX_SEQ_NUM: Final = 1 << 31
-_NEVER_LATE: Final = (MsgType.NEW_ORDER_SINGLE, MsgType.ORDER_CANCEL_REPLACE_REQUEST)
+_NEVER_LATE: Final = (
+    MsgType.NEW_ORDER_SINGLE,
+    MsgType.ORDER_CANCEL_REPLACE_REQUEST,
+    MsgType.NEW_ORDER_MULTILEG,
+    MsgType.MULTILEG_ORDER_CANCEL_REPLACE,
+)
 
 
 class Application(quickfix.Application):

@@ -9,13 +9,17 @@ which tag and why; the caller turns it into the reject that FIX prescribes.
 from collections.abc import Callable
 from typing import Final
 
+import msgspec
+
 from oms.core import commands as cmd
 from oms.core.types import (
     MAX_SCALED,
     PRICED,
     TRIGGERED,
     ExecType,
+    Leg,
     ListMember,
+    MultiLegReportingType,
     OrdType,
     Px,
     Qty,
@@ -27,7 +31,7 @@ from oms.fix import tags
 from oms.fix.malformed import Malformed
 from oms.fix.market_data import market_data
 from oms.fix.tags import MsgType
-from oms.fix.wire import fields, pairs, parse_utc_timestamp
+from oms.fix.wire import fields, group, pairs, parse_utc_timestamp
 
 Fields = dict[str, str]
 
@@ -51,6 +55,21 @@ NOT_OF_LISTS: Final = (tags.CONTINGENCY_TYPE, "765", "766")
 
 MOST_DIGITS: Final = 9
 """Of a count."""
+LEG_TAGS: Final = frozenset(
+    (
+        tags.LEG_SYMBOL,
+        tags.LEG_SIDE,
+        tags.LEG_RATIO_QTY,
+        tags.LEG_REF_ID,
+        tags.LEG_POSITION_EFFECT,
+        tags.LEG_PRICE,
+        tags.LEG_SWAP_TYPE,
+    )
+)
+"""What is read of the legs of an order."""
+
+EXECUTED_LEG_TAGS: Final = frozenset((tags.LEG_SYMBOL, tags.LEG_REF_ID, tags.LEG_LAST_PX, tags.LEG_LAST_QTY))
+"""And of those of an execution."""
 
 WITH_LAST: Final = (ExecType.TRADE, ExecType.TRADE_CORRECT, ExecType.STOPPED)
 """ExecTypes whose LastQty(32) and LastPx(31) say something."""
@@ -63,6 +82,9 @@ def from_client(session_id: str, text: str) -> cmd.Command:
     if reader is None:
         if message[tags.MSG_TYPE] == MsgType.NEW_ORDER_LIST:
             return _new_order_list(session_id, message, text)
+        with_legs = _WITH_LEGS.get(message[tags.MSG_TYPE])
+        if with_legs is not None:
+            return with_legs(session_id, message, text)
         raise Malformed(
             Malformed.UNSUPPORTED, tags.MSG_TYPE, f"MsgType {message[tags.MSG_TYPE]} is not supported"
         )
@@ -79,7 +101,10 @@ def from_venue(venue: str, text: str) -> cmd.Command | None:
         raise Malformed(
             Malformed.UNSUPPORTED, tags.MSG_TYPE, f"MsgType {message[tags.MSG_TYPE]} is not supported"
         )
-    return reader(venue, message)
+    command = reader(venue, message)
+    if tags.MULTI_LEG_REPORTING_TYPE in message and isinstance(command, cmd.VenueReport):
+        return _report_of_legs(command, message, text)
+    return command
 
 
 # -- clients -------------------------------------------------------------------------------------------------
@@ -286,6 +311,73 @@ def _dont_know_trade(session_id: str, message: Fields) -> cmd.DontKnow:
     )
 
 
+def _new_order_multileg(session_id: str, message: Fields, text: str) -> cmd.NewOrder:
+    ord_type = _required(message, tags.ORD_TYPE)
+    legs = _legs(text)
+    if not legs:
+        raise Malformed(Malformed.CONDITIONALLY_MISSING, tags.NO_LEGS, "which legs?")
+    return cmd.NewOrder(
+        session_id,
+        _required(message, tags.CL_ORD_ID),
+        _conditional(message, tags.ACCOUNT, "the order needs an account"),
+        _required(message, tags.SYMBOL),
+        _required(message, tags.SIDE),
+        Qty(_positive(message, tags.ORDER_QTY, "an order needs a quantity")),
+        ord_type,
+        _net_price(message, ord_type),
+        message.get(tags.TIME_IN_FORCE, TimeInForce.DAY),
+        message.get(tags.POSS_RESEND) == "Y",
+        _multileg_terms(message, ord_type, legs),
+    )
+
+
+def _multileg_order_cancel_replace(session_id: str, message: Fields, text: str) -> cmd.ReplaceOrder:
+    ord_type = _required(message, tags.ORD_TYPE)
+    return cmd.ReplaceOrder(
+        session_id,
+        _required(message, tags.CL_ORD_ID),
+        _required(message, tags.ORIG_CL_ORD_ID),
+        _required(message, tags.SYMBOL),
+        _required(message, tags.SIDE),
+        Qty(_positive(message, tags.ORDER_QTY, "a replace needs a quantity")),
+        ord_type,
+        _net_price(message, ord_type),
+        _multileg_terms(message, ord_type, _legs(text)),
+        is_multileg=True,
+    )
+
+
+def _multileg_terms(message: Fields, ord_type: str, legs: tuple[Leg, ...]) -> Terms:
+    terms = _terms(message, ord_type) or NO_TERMS
+    req = message.get(tags.MULTI_LEG_RPT_TYPE_REQ, "")
+    return msgspec.structs.replace(terms, legs=legs, multi_leg_rpt_type_req=req)
+
+
+def _legs(text: str) -> tuple[Leg, ...]:
+    """The legs of a client's order; one without a name is called by its place. Raises Malformed."""
+    return tuple(_leg(entry, place) for place, entry in enumerate(group(text, tags.NO_LEGS, LEG_TAGS), 1))
+
+
+def _leg(entry: Fields, place: int) -> Leg:
+    if tags.LEG_SWAP_TYPE in entry:
+        raise Malformed(Malformed.BAD_VALUE, tags.LEG_SWAP_TYPE, "quantities of legs are not calculated here")
+    return Leg(
+        _conditional(entry, tags.LEG_SYMBOL, f"leg {place} needs a symbol"),
+        _conditional(entry, tags.LEG_SIDE, f"leg {place} needs a side"),
+        Qty(_positive(entry, tags.LEG_RATIO_QTY, f"leg {place} needs a ratio")),
+        entry.get(tags.LEG_REF_ID) or str(place),
+        entry.get(tags.LEG_POSITION_EFFECT, ""),
+        Px(_scaled(tags.LEG_PRICE, entry[tags.LEG_PRICE])) if entry.get(tags.LEG_PRICE) else None,
+    )
+
+
+def _net_price(message: Fields, ord_type: str) -> Px:
+    """Price(44) of a combination, which may be zero or negative; every order with a limit must carry it."""
+    if ord_type not in PRICED:
+        return Px(0)
+    return Px(_scaled(tags.PRICE, _conditional(message, tags.PRICE, f"OrdType {ord_type} needs a price")))
+
+
 _FROM_CLIENT: Final[dict[str, Callable[[str, Fields], cmd.Command]]] = {
     MsgType.NEW_ORDER_SINGLE: _new_order_single,
     MsgType.ORDER_CANCEL_REQUEST: _order_cancel_request,
@@ -297,6 +389,11 @@ _FROM_CLIENT: Final[dict[str, Callable[[str, Fields], cmd.Command]]] = {
     MsgType.LIST_EXECUTE: _list_execute,
     MsgType.LIST_CANCEL_REQUEST: _list_cancel_request,
     MsgType.LIST_STATUS_REQUEST: _list_status_request,
+}
+
+_WITH_LEGS: Final[dict[str, Callable[[str, Fields, str], cmd.Command]]] = {
+    MsgType.NEW_ORDER_MULTILEG: _new_order_multileg,
+    MsgType.MULTILEG_ORDER_CANCEL_REPLACE: _multileg_order_cancel_replace,
 }
 
 
@@ -328,6 +425,29 @@ def _execution_report(venue: str, message: Fields) -> cmd.VenueReport:
         message.get(tags.SYMBOL, ""),
         message.get(tags.SIDE, ""),
     )
+
+
+def _report_of_legs(report: cmd.VenueReport, message: Fields, text: str) -> cmd.Command:
+    """A report that says whether it is about a leg or about the whole of a multileg order."""
+    kind = message[tags.MULTI_LEG_REPORTING_TYPE]
+    if kind == MultiLegReportingType.SINGLE:
+        return report
+    entries = group(text, tags.NO_LEGS, EXECUTED_LEG_TAGS) if tags.NO_LEGS in message else []
+    if kind == MultiLegReportingType.LEG:
+        # One entry is the leg; more of them describe the combination.
+        leg = entries[0] if len(entries) == 1 else {}
+        return cmd.VenueLegReport(report, leg.get(tags.LEG_REF_ID, ""), leg.get(tags.LEG_SYMBOL, ""))
+    legs = tuple(
+        cmd.LegExecution(
+            entry.get(tags.LEG_REF_ID, ""),
+            entry.get(tags.LEG_SYMBOL, ""),
+            Px(_decimal(entry, tags.LEG_LAST_PX)),
+            Qty(_decimal(entry, tags.LEG_LAST_QTY)),
+        )
+        for entry in entries
+        if tags.LEG_LAST_PX in entry
+    )
+    return msgspec.structs.replace(report, multi_leg_reporting_type=kind, legs=legs)
 
 
 def _order_cancel_reject(venue: str, message: Fields) -> cmd.VenueCancelReject:

@@ -9,7 +9,8 @@ What differs stands in tables, checked against the data dictionaries of QuickFIX
     4.2      one ExecutionReport has two types: ExecTransType(20) says whether it is new, a bust, a correction
              or an answer, ExecType(150) what it is about. An execution is partial fill or fill; OrdStatus(39)
              has replaced; the close is an order type. No tag above 446, fewer codes.
-    5.0 SP2  the same body under another header. Two tags of the mass cancel report; more codes.
+    5.0 SP2  the same body under another header. Two tags of the mass cancel report; where LegPrice stands in
+             its leg; more codes.
 
 A writer never writes a tag or a code that its version lacks: the tag is left out, the nearest code that there
 is stands for the other. An order is never made into another one that way: what 4.2 has no words for
@@ -132,10 +133,14 @@ CLOSE_42: Final = {"5": OrdType.MARKET, "A": OrdType.MARKET, "B": OrdType.LIMIT}
 _WITH_TERMS: Final = (
     MsgType.NEW_ORDER_SINGLE,
     MsgType.ORDER_CANCEL_REPLACE_REQUEST,
+    MsgType.NEW_ORDER_MULTILEG,
+    MsgType.MULTILEG_ORDER_CANCEL_REPLACE,
     MsgType.EXECUTION_REPORT,
 )
 _LIST_REJECT_REASON: Final = re.compile(f"{SOH}{tags.LIST_REJECT_REASON}=[^{SOH}]*{SOH}")
 _LIST_ORDER: Final = re.compile(r"(?<=\x01)(?=11=)")
+_MULTILEG: Final = ("35=AB\x01", "35=AC\x01")
+_LEG_PRICE: Final = re.compile(r"((?:564=[^\x01]*\x01)?654=[^\x01]*\x01)(566=[^\x01]*\x01)")
 _CLOSE_TYPES: Final = {OrdType.MARKET: "5", OrdType.LIMIT: "B"}
 _CLOSE_CODES: Final = tuple(f"{SOH}40={code}{SOH}" for code in CLOSE_42)
 _AT_CLOSE: Final = "7"
@@ -348,12 +353,16 @@ VENUE_42: Final = VenueDefined(
 
 
 def unsayable(version: str, text: str) -> list[str]:
-    """What of an order to a venue (D, G) the version has no words for, as "tag=value"; empty if nothing.
+    """What of an order to a venue the version has no words for, as "tag=value"; empty if nothing.
+
+    That may be the message itself: FIX 4.2 knows no multileg order.
 
     Such an order is another one without it: it should not go there.
     """
-    if version != FIX42 or not text.startswith(("35=D\x01", "35=G\x01")):
+    if version != FIX42 or not text.startswith(("35=D\x01", "35=G\x01", *_MULTILEG)):
         return []
+    if text.startswith(_MULTILEG):
+        return [text[: text.index(SOH)]]
     found = fields(text)
     found |= _close_42(found)
     return [
@@ -372,6 +381,8 @@ def _write_50sp2(text: str, order: Order | None) -> str:
         # affected orders are called has a tag of its own, AffectedOrigClOrdID.
         own_id = f"35=r\x011369={fields(text).get(tags.ORDER_ID, '')}\x01"
         text = own_id + text.removeprefix("35=r\x01").replace("\x0141=", "\x011824=")
+    elif text.startswith(_MULTILEG):
+        text = _LEG_PRICE.sub(r"\2\1", text)
     return text
 
 

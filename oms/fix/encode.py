@@ -9,6 +9,10 @@ bust or a correction, perhaps days later, has to name it again.
 
 A text starts with MsgType(35) and carries body fields only; the session adds header and trailer.
 
+A multileg order goes to its venue as NewOrderMultileg(AB) and is reported to its client as the client asked
+(MultiLegRptTypeReq(563)): executions by combination, by leg, or, where it did not say, both. What is no
+execution is about the order as a whole and always told. The quantities in the report of a leg are the leg's.
+
 What goes to the client follows the order's precedence of states (`order.ord_status`): a fill while a cancel
 is pending reports OrdStatus pending cancel, under the ClOrdID that was in force.
 """
@@ -19,9 +23,10 @@ from typing import Any, Final
 import msgspec
 
 from oms.core import events as ev
-from oms.core.order import Order, day_quantities, ord_status
+from oms.core.legs import leg_qty, leg_status, open_leg_qty
+from oms.core.order import Order, OrderLeg, day_quantities, ord_status
 from oms.core.state import State
-from oms.core.types import GOOD_TILL, Px, Terms, average_px
+from oms.core.types import GOOD_TILL, PRICED, MultiLegRptTypeReq, Px, Terms, average_px
 from oms.core.types import format_scaled as dec
 from oms.fix.list_status import list_denied, list_status_reported
 from oms.fix.wire import SOH, utc_timestamp
@@ -63,6 +68,10 @@ def _report(
         ids += f"66={order.list_id}\x01"
     if version.terms is not None:
         more = terms_text(version.terms) + more
+        if version.terms.legs:
+            # A net price of nothing is one, too.
+            price = f"44={dec(version.price)}\x01" if order.ord_type in PRICED else ""
+            more = "442=3\x01" + more
     if order.time_in_force in GOOD_TILL:
         more = _day_text(order, state) + more
     return order.session_id, (
@@ -133,8 +142,10 @@ def _order_rejected(event: ev.OrderRejected, seq: int, state: State) -> Outgoing
     return _report(state, order, event, seq, "8", more=f"103={event.ord_rej_reason}\x01{_text(event.text)}")
 
 
-def _order_filled(event: ev.OrderFilled, seq: int, state: State) -> Outgoing:
+def _order_filled(event: ev.OrderFilled, seq: int, state: State) -> Outgoing | None:
     order = state.orders[event.order_id]
+    if order.legs is not None and not _is_told(order, MultiLegRptTypeReq.MULTILEG_ONLY):
+        return None
     return _report(
         state,
         order,
@@ -206,19 +217,21 @@ def _order_done_for_day(event: ev.OrderDoneForDay, seq: int, state: State) -> Ou
     return _report(state, state.orders[event.order_id], event, seq, "3", more=_text(event.text))
 
 
-def _execution_busted(event: ev.ExecutionBusted, seq: int, state: State) -> Outgoing:
+def _execution_busted(event: ev.ExecutionBusted, seq: int, state: State) -> Outgoing | None:
     return _changed_execution(event, seq, state, "H", "32=0\x0131=0\x01")
 
 
-def _execution_corrected(event: ev.ExecutionCorrected, seq: int, state: State) -> Outgoing:
+def _execution_corrected(event: ev.ExecutionCorrected, seq: int, state: State) -> Outgoing | None:
     what = f"32={dec(event.last_qty)}\x0131={dec(event.last_px)}\x01"
     return _changed_execution(event, seq, state, "G", what)
 
 
 def _changed_execution(
     event: ev.ExecutionBusted | ev.ExecutionCorrected, seq: int, state: State, exec_type: str, what: str
-) -> Outgoing:
+) -> Outgoing | None:
     order = state.orders[event.order_id]
+    if order.legs is not None and not _is_told(order, MultiLegRptTypeReq.MULTILEG_ONLY):
+        return None
     ref = _our_exec_id(state, order, event.route_id, event.exec_ref_id)
     return _report(
         state,
@@ -254,6 +267,65 @@ def _order_triggered(event: ev.OrderTriggered, seq: int, state: State) -> Outgoi
 
 def _order_calculated(event: ev.OrderCalculated, seq: int, state: State) -> Outgoing:
     return _report(state, state.orders[event.order_id], event, seq, "B", more=_text(event.text))
+
+
+def _is_told(order: Order, kind: str) -> bool:
+    """Whether the client wants executions of that kind: MULTILEG_ONLY or LEGS_ONLY."""
+    terms = order.versions[-1].terms
+    asked = terms.multi_leg_rpt_type_req if terms is not None else ""
+    return asked in ("", MultiLegRptTypeReq.BOTH, kind)
+
+
+def _leg_filled(event: ev.LegFilled, seq: int, state: State) -> Outgoing | None:
+    return _leg_report(event, state, "F", f"32={dec(event.last_qty)}\x0131={dec(event.last_px)}\x01")
+
+
+def _leg_busted(event: ev.LegBusted, seq: int, state: State) -> Outgoing | None:
+    return _leg_report(event, state, "H", f"32=0\x0131=0\x01{_text(event.text)}", event.exec_ref_id)
+
+
+def _leg_corrected(event: ev.LegCorrected, seq: int, state: State) -> Outgoing | None:
+    what = f"32={dec(event.last_qty)}\x0131={dec(event.last_px)}\x01{_text(event.text)}"
+    return _leg_report(event, state, "G", what, event.exec_ref_id)
+
+
+def _leg_report(
+    event: ev.LegFilled | ev.LegBusted | ev.LegCorrected,
+    state: State,
+    exec_type: str,
+    what: str,
+    exec_ref_id: str = "",
+) -> Outgoing | None:
+    """ExecutionReport(8) on a leg of an order as it stands.
+
+    MultiLegReportingType(442) comes first and the leg last: see `sessions.fill`.
+    """
+    order = state.orders[event.order_id]
+    if not _is_told(order, MultiLegRptTypeReq.LEGS_ONLY):
+        return None
+    assert order.legs is not None
+    leg = order.legs[event.leg - 1]
+    version = order.versions[-1]
+    ids = f"11={version.cl_ord_id}\x01" if version.cl_ord_id else ""
+    ref = f"19={_our_leg_exec_id(state, event, leg, exec_ref_id)}\x01" if exec_ref_id else ""
+    return order.session_id, (
+        f"35=8\x01442=2\x0137={state.epoch}-{order.order_id}\x01{ids}"
+        f"17={_our_leg_exec_id(state, event, leg, event.exec_id)}\x01150={exec_type}\x01"
+        f"39={leg_status(order, leg)}\x011={order.account}\x0155={leg.symbol}\x0154={leg.side}\x01"
+        f"38={dec(leg_qty(version.order_qty, leg.ratio_qty))}\x0140={order.ord_type}\x01"
+        f"59={order.time_in_force}\x01151={dec(open_leg_qty(order, leg, version.order_qty))}\x01"
+        f"14={dec(leg.cum_qty)}\x016={dec(average_px(leg.cum_notional, leg.cum_qty))}\x01"
+        f"60={utc_timestamp(event.at_ns)}\x01{ref}{what}"
+        f"555=1\x01600={leg.symbol}\x01654={leg.leg_ref_id}\x01"
+    )
+
+
+def _our_leg_exec_id(
+    state: State, event: ev.LegFilled | ev.LegBusted | ev.LegCorrected, leg: OrderLeg, exec_id: str
+) -> str:
+    """The ExecID(17) under which we report what the venue calls `exec_id` of a leg."""
+    number = leg.executions[exec_id].number
+    return f"{state.epoch}-{event.order_id}-{event.route_id}-L{event.leg}X{number}"
 
 
 def _cancel_reject(
@@ -357,6 +429,11 @@ def _order_routed(event: ev.OrderRouted, seq: int, state: State) -> Outgoing:
     order = state.orders[event.order_id]
     price = f"44={dec(event.price)}\x01" if event.price else ""
     terms = event.terms or order.versions[-1].terms
+    if order.legs is not None and terms is not None:
+        return event.venue, (
+            f"35=AB\x0111={event.cl_ord_id}\x01"
+            f"{_combination(order, event.order_qty, event.price, event.at_ns, terms)}"
+        )
     if event.ord_type and terms is not None:
         terms = msgspec.structs.replace(terms, stop_px=Px(0))
     more = terms_text(terms) if terms is not None else ""
@@ -386,6 +463,12 @@ def _replace_routed(event: ev.ReplaceRouted, seq: int, state: State) -> Outgoing
     terms = request.terms if request is not None else order.versions[-1].terms
     if route.terms is not None:
         terms = _with_algorithm(terms, route.terms)
+    if order.legs is not None and terms is not None:
+        return route.venue, (
+            f"35=AC\x0111={event.cl_ord_id}\x0141={event.orig_cl_ord_id}\x01"
+            f"{_venue_order_id(route.venue_order_id)}"
+            f"{_combination(order, event.order_qty, event.price, event.at_ns, terms)}"
+        )
     if route.ord_type and terms is not None:
         terms = msgspec.structs.replace(terms, stop_px=Px(0))
     more = terms_text(terms) if terms is not None else ""
@@ -404,6 +487,26 @@ def _with_algorithm(terms: Terms | None, of_route: Terms) -> Terms:
         target_strategy=of_route.target_strategy,
         strategy_parameters=of_route.strategy_parameters,
         participation_rate=of_route.participation_rate,
+    )
+
+
+def _combination(order: Order, order_qty: int, price: int, at_ns: int, terms: Terms) -> str:
+    """What NewOrderMultileg(AB) and MultilegOrderCancelReplace(AC) say alike. The venue is asked for both
+    kinds of execution, whatever the client wants: positions are moved by legs, the order by the combination.
+    """
+    net_price = f"44={dec(price)}\x01" if order.ord_type in PRICED else ""
+    legs = "".join(
+        f"600={leg.symbol}\x01623={dec(leg.ratio_qty)}\x01624={leg.side}\x01"
+        + (f"564={leg.position_effect}\x01" if leg.position_effect else "")
+        + f"654={leg.leg_ref_id}\x01"
+        + (f"566={dec(leg.price)}\x01" if leg.price is not None else "")
+        for leg in terms.legs
+    )
+    return (
+        f"1={order.account}\x0121=1\x0155={order.symbol}\x01167=MLEG\x0154={order.side}\x01"
+        f"60={utc_timestamp(at_ns)}\x0138={dec(order_qty)}\x0140={order.ord_type}\x01{net_price}"
+        f"59={order.time_in_force}\x01{terms_text(terms)}563={MultiLegRptTypeReq.BOTH}\x01"
+        f"555={len(terms.legs)}\x01{legs}"
     )
 
 
@@ -460,4 +563,7 @@ _WRITERS: Final[dict[type, Callable[[Any, int, State], Outgoing | None]]] = {
     ev.ListStatusReported: list_status_reported,
     ev.ListDenied: list_denied,
     ev.ListRequestDenied: list_denied,
+    ev.LegFilled: _leg_filled,
+    ev.LegBusted: _leg_busted,
+    ev.LegCorrected: _leg_corrected,
 }

@@ -13,7 +13,13 @@ from oms.fix.tags import MsgType
 from oms.fix.wire import SOH
 
 _CHECKED: Final = tuple(
-    f"{SOH}35={kind}{SOH}" for kind in (MsgType.NEW_ORDER_SINGLE, MsgType.ORDER_CANCEL_REPLACE_REQUEST)
+    f"{SOH}35={kind}{SOH}"
+    for kind in (
+        MsgType.NEW_ORDER_SINGLE,
+        MsgType.ORDER_CANCEL_REPLACE_REQUEST,
+        MsgType.NEW_ORDER_MULTILEG,
+        MsgType.MULTILEG_ORDER_CANCEL_REPLACE,
+    )
 )
 _LIST: Final = f"{SOH}35={MsgType.NEW_ORDER_LIST}{SOH}"
 

@@ -29,6 +29,7 @@ from xml.etree import ElementTree
 import quickfix
 
 from oms.core.events import MessageOut
+from oms.fix import tags
 from oms.fix.application import Application
 from oms.fix.dialect import FIX42, FIX44, FIX50SP2
 from oms.fix.wire import SOH, pairs
@@ -83,13 +84,24 @@ _DICTIONARY_KEYS: Final = ("DataDictionary", "TransportDataDictionary", "AppData
 _APPL_VER_IDS: Final = (FIX50SP2, "9")
 """DefaultApplVerID(1137), in words and as it stands on the wire."""
 
-_GROUPS: Final = {"N": "73", "r": "534"}
-"""MsgType(35) -> the count of the repeating group that ends a text of ours: NoOrders, NoAffectedOrders.
+_LEGS: Final = (tags.NO_LEGS, frozenset(("600", "623", "624", "564", "654", "566")))
+
+_GROUPS: Final[dict[str, tuple[str, frozenset[str]]]] = {
+    "N": ("73", frozenset()),
+    "r": ("534", frozenset()),
+    "AB": _LEGS,
+    "AC": _LEGS,
+}
+"""MsgType(35) -> the count of the repeating group in a text of ours, NoOrders, NoAffectedOrders, NoLegs, and
+the tags in it; none: the group ends the text.
 
 QuickFIX sorts by tag what it is not told to keep together.
 """
 
-_KNOWN_MESSAGES: Final = (*"DEFGHJKLMNPQVWY89jqr", "AF")
+_OF_A_LEG: Final = f"{tags.MULTI_LEG_REPORTING_TYPE}=2{SOH}"
+"""What an ExecutionReport(8) with a group, that of a leg, begins with."""
+
+_KNOWN_MESSAGES: Final = (*"DEFGHJKLMNPQVWY89jqr", "AB", "AC", "AF")
 """What is kept of the dictionary of 5.0 SP2: to read all of it takes QuickFIX seconds, at every start."""
 
 _MESSAGE: Final = re.compile(r"""<message\b[^>]*\bmsgtype=(['"])(\w+)\1.*?</message>\s*""", re.S)
@@ -213,15 +225,22 @@ def session_key(section: Section) -> str:
 
 
 def fill(message: quickfix.Message, text: str) -> None:
-    """Make a message of a text of ours, with the group that ends it, if it has one: see `_GROUPS`."""
-    count = _GROUPS.get(text[3 : text.index(SOH)])
-    if count is None:
-        message.setString(text, False)
-        return
+    """Make a message of a text of ours, with the group in it, if it has one: see `_GROUPS`."""
+    known = _GROUPS.get(text[3 : text.index(SOH)])
+    if known is None:
+        if not text.startswith(_OF_A_LEG, 5):
+            message.setString(text, False)
+            return
+        known = _LEGS
+    count, inside = known
     head, there, rest = text.partition(f"{SOH}{count}=")
-    message.setString(head + SOH if there else text, False)
     entries = pairs(rest.partition(SOH)[2])
-    names = list(dict.fromkeys(int(tag) for tag, _ in entries))
+    if inside:
+        # What else stands behind the group, as where a profile has added it.
+        head += "".join(f"{SOH}{tag}={value}" for tag, value in entries if tag not in inside)
+        entries = [field for field in entries if field[0] in inside]
+    message.setString(head + SOH if there else text, False)
+    names = _in_order(entries)
     order = quickfix.IntArray(len(names) + 1)
     for place, name in enumerate((*names, 0)):
         order[place] = name
@@ -235,6 +254,22 @@ def fill(message: quickfix.Message, text: str) -> None:
         group.setField(int(tag), value)
     if group is not None:
         message.addGroup(group)
+
+
+def _in_order(entries: list[tuple[str, str]]) -> list[int]:
+    """The tags of a group's entries, each behind those that it stands behind in an entry.
+
+    >>> _in_order([("600", "A"), ("654", "1"), ("600", "B"), ("564", "O"), ("654", "2")])
+    [600, 564, 654]
+    """
+    names: list[int] = []
+    place = 0
+    for tag, _ in entries:
+        name = int(tag)
+        if name not in names:
+            names.insert(place, name)
+        place = names.index(name) + 1
+    return names
 
 
 class Sessions:

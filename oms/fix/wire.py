@@ -29,6 +29,25 @@ def pairs(text: str) -> list[tuple[str, str]]:
     return _FIELD.findall(text)
 
 
+def group(text: str, count: str, tags: frozenset[str]) -> list[dict[str, str]]:
+    """The entries of a repeating group, each of those tags only, which stand nowhere else in the message.
+
+    Every entry begins with the tag that the first begins with.
+
+    >>> group("555=2\\x01600=A\\x01624=1\\x01600=B\\x0138=5\\x01", "555", frozenset(("600", "624")))
+    [{'600': 'A', '624': '1'}, {'600': 'B'}]
+    """
+    found = pairs(text)
+    start = next((n for n, (tag, value) in enumerate(found, 1) if tag == count and value != "0"), len(found))
+    entries: list[dict[str, str]] = []
+    for tag, value in found[start:]:
+        if tag == found[start][0]:
+            entries.append({})
+        if tag in tags:
+            entries[-1][tag] = value
+    return entries
+
+
 class _Clock:
     """The texts of the last second and of the last millisecond that were written."""
 

@@ -305,19 +305,19 @@ def read_trial_balance(connection: Connection) -> TrialBalance:
     )
 
 
-def _executed_by_blocks(connection: Connection) -> dict[tuple[int, str, str], tuple[int, int, int]]:
-    """(order, venue, trade date) -> (quantity, money, notional)."""
+def _executed_by_blocks(connection: Connection) -> dict[tuple[int, str, str, str], tuple[int, int, int]]:
+    """(order, venue, trade date, symbol) -> (quantity, money, notional)."""
     return {
-        (r.order_id, r.venue, r.trade_date): (r.qty, r.money, r.notional)
+        (r.order_id, r.venue, r.trade_date, r.symbol): (r.qty, r.money, r.notional)
         for r in connection.execute(select(store.block))
     }
 
 
-def _executed_by_fills(connection: Connection) -> dict[tuple[int, str, str], tuple[int, int, int]]:
-    found: dict[tuple[int, str, str], tuple[int, int, int]] = {}
+def _executed_by_fills(connection: Connection) -> dict[tuple[int, str, str, str], tuple[int, int, int]]:
+    found: dict[tuple[int, str, str, str], tuple[int, int, int]] = {}
     rows = connection.execution_options(yield_per=10_000).execute(select(store.fill))
     for row in rows:
-        key = (row.order_id, row.venue, row.trade_date)
+        key = (row.order_id, row.venue, row.trade_date, row.symbol)
         qty, worth, notional = found.get(key, (0, 0, 0))
         found[key] = (
             qty + row.sign * row.last_qty,
@@ -341,18 +341,18 @@ def _unallocated_by_books(
 def _unallocated_by_blocks(connection: Connection) -> dict[tuple[str, str], tuple[int, int]]:
     """The same from the other end: what blocks have executed less what their newest versions allocated."""
     found: dict[tuple[str, str], tuple[int, int]] = {}
-    block, order, newest = store.block, store.orders, store.allocation
+    block, newest = store.block, store.allocation
     query = (
         select(
-            order.c.symbol,
-            order.c.side,
+            block.c.symbol,
+            block.c.side,
             block.c.currency,
             block.c.qty,
             block.c.money,
             newest.c.qty.label("allocated_qty"),
             newest.c.money.label("allocated_money"),
         )
-        .join(order, order.c.order_id == block.c.order_id)
+        .select_from(block)
         .join(newest, newest.c.alloc_id == block.c.alloc_id, isouter=True)
     )
     for row in connection.execute(query):

@@ -14,15 +14,19 @@ or a correction, is the same report again. A correction stands for the execution
 one's trade date, and what a later bust or correction refers to. What was is taken back with the money that
 was counted then, so the sums end where they would be without it, to the last unit.
 
-A `Block` is what is allocated together: the executions of one order, at one venue, on one trade date. An
-allocation is agreed with one broker, and its parts share trade date and settlement date; so an order that
-executed at two venues, or on both sides of midnight, is two blocks. *Source:* FIX 5.0 SP2 volume 5,
-AllocationInstruction(J): combined orders share instrument, side, trade date and settlement date.
+A `Block` is what is allocated together: the executions of one order in one instrument, at one venue, on one
+trade date. An allocation is agreed with one broker, and its parts share trade date and settlement date; so an
+order that executed at two venues, or on both sides of midnight, is two blocks. *Source:* FIX 5.0 SP2 volume
+5, AllocationInstruction(J): combined orders share instrument, side, trade date and settlement date.
+
+Of a multileg order it is the legs that are executed, booked and allocated, each in blocks of its own. What
+its combination has executed is nobody's: it says when the order has ended, and nothing else here.
 """
 
 from collections.abc import Iterable
 from typing import Final
 
+import msgspec
 from msgspec import Struct, field
 from sqlalchemy import select
 from sqlalchemy.engine import Connection
@@ -32,11 +36,13 @@ from oms.core.types import GOOD_TILL, ExecType, average_px
 from oms.post import store
 from oms.post.booking import money
 
-BlockKey = tuple[str, str]
-"""(venue, trade date)."""
+BlockKey = tuple[str, str, str]
+"""(venue, trade date, symbol)."""
 
-ExecKey = tuple[str, str]
-"""(venue, ExecID), within an order."""
+ExecKey = tuple[str, str, str]
+"""(venue, ExecID, symbol), within an order."""
+
+LegEvent = ev.LegFilled | ev.LegBusted | ev.LegCorrected
 
 
 class Share(Struct, frozen=True):
@@ -55,6 +61,8 @@ class Block(Struct):
 
     venue: str
     trade_date: str
+    symbol: str
+    side: str
     currency: str
     qty: int = 0
     notional: int = 0  # units of 1e-16, in quoted prices
@@ -111,6 +119,7 @@ class WorkingOrder(Struct):
     cum_qty: int = 0
     ended: str = ""  # the event that ended it, in a word of `ENDINGS`
     allocations: int = 0  # how many there have been, over all blocks
+    legs: tuple[str, ...] = ()  # the symbols of a multileg order's legs, in their order
     routes: dict[int, str] = field(default_factory=dict)  # route id -> venue
     replaces: dict[str, int] = field(default_factory=dict)  # the client's ClOrdID -> quantity asked for
     blocks: dict[BlockKey, Block] = field(default_factory=dict)
@@ -151,6 +160,7 @@ def received(event: ev.OrderReceived) -> WorkingOrder:
         event.side,
         event.time_in_force,
         event.order_qty,
+        legs=tuple(leg.symbol for leg in event.terms.legs) if event.terms is not None else (),
     )
 
 
@@ -168,66 +178,91 @@ def ended(order: WorkingOrder, event: ev.OrderEvent) -> None:
         order.ended = ENDINGS[type(event)]
 
 
+def symbol_of(order: WorkingOrder, event: ev.OrderEvent) -> str:
+    """The instrument of an execution, or of what became of it."""
+    return order.legs[event.leg - 1] if isinstance(event, LegEvent) else order.symbol
+
+
+def combination_executed(
+    order: WorkingOrder, event: ev.OrderFilled | ev.ExecutionBusted | ev.ExecutionCorrected
+) -> None:
+    """Count what a multileg order has executed, which is how far it has come and no more."""
+    if not isinstance(event, ev.OrderFilled):
+        order.cum_qty -= event.qty
+    if not isinstance(event, ev.ExecutionBusted):
+        order.cum_qty += event.last_qty
+
+
 def filled(
-    order: WorkingOrder, event: ev.OrderFilled, instrument: ev.InstrumentDefined, trade_date: str
+    order: WorkingOrder,
+    event: ev.OrderFilled | ev.LegFilled,
+    instrument: ev.InstrumentDefined,
+    trade_date: str,
 ) -> Fill:
     """Count an execution into the order and its block."""
-    venue = order.routes[event.route_id]
-    block = order.blocks.get((venue, trade_date))
+    venue, side = order.routes[event.route_id], order.side
+    if isinstance(event, ev.LegFilled):
+        side = event.side
+    key = (venue, trade_date, instrument.symbol)
+    block = order.blocks.get(key)
     if block is None:
-        block = order.blocks[venue, trade_date] = Block(venue, trade_date, instrument.currency)
+        block = order.blocks[key] = Block(*key, side, instrument.currency)
     return _count(order, event.exec_id, event.last_qty, event.last_px, instrument.price_unit, block)
 
 
-def busted(order: WorkingOrder, event: ev.ExecutionBusted) -> Fill:
+def busted(order: WorkingOrder, event: ev.ExecutionBusted | ev.LegBusted) -> Fill:
     """Take an execution back: what it was.
 
     Raises ValueError or KeyError if there is none that stands, or another than the event says.
     """
     was = _take_back(order, event)
-    order.executions[was.venue, event.exec_id] = None
+    order.executions[was.venue, event.exec_id, was.symbol] = None
     return was
 
 
 def corrected(
-    order: WorkingOrder, event: ev.ExecutionCorrected, instrument: ev.InstrumentDefined
+    order: WorkingOrder, event: ev.ExecutionCorrected | ev.LegCorrected, instrument: ev.InstrumentDefined
 ) -> tuple[Fill, Fill]:
     """Put an execution in the place of another: what it was, what it is. Raises as `busted` does."""
     was = _take_back(order, event)
-    block = order.blocks[was.venue, was.trade_date]
+    block = order.blocks[was.venue, was.trade_date, was.symbol]
     return was, _count(order, event.exec_id, event.last_qty, event.last_px, instrument.price_unit, block)
 
 
 def _count(order: WorkingOrder, exec_id: str, qty: int, px: int, price_unit: int, block: Block) -> Fill:
-    fill = order.executions[block.venue, exec_id] = Fill(
+    fill = order.executions[block.venue, exec_id, block.symbol] = Fill(
         block.venue,
         exec_id,
         order.order_id,
-        order.symbol,
-        order.side,
+        block.symbol,
+        block.side,
         qty,
         px,
         block.currency,
         money(px, qty, price_unit),
         block.trade_date,
     )
-    order.cum_qty += qty
+    if not order.legs:
+        order.cum_qty += qty
     block.qty += qty
     block.notional += px * qty
     block.money += fill.money
     return fill
 
 
-def _take_back(order: WorkingOrder, event: ev.ExecutionBusted | ev.ExecutionCorrected) -> Fill:
-    key = (order.routes[event.route_id], event.exec_ref_id)
+def _take_back(
+    order: WorkingOrder, event: ev.ExecutionBusted | ev.ExecutionCorrected | ev.LegBusted | ev.LegCorrected
+) -> Fill:
+    key = (order.routes[event.route_id], event.exec_ref_id, symbol_of(order, event))
     was = order.executions[key]
     if was is None:
         raise ValueError(f"execution {event.exec_ref_id} does not stand any more")
     if (was.last_qty, was.last_px) != (event.qty, event.px):
         raise ValueError(f"execution {event.exec_ref_id} was {was.last_qty} at {was.last_px}")
     order.executions[key] = None
-    block = order.blocks[was.venue, was.trade_date]
-    order.cum_qty -= was.last_qty
+    block = order.blocks[was.venue, was.trade_date, was.symbol]
+    if not order.legs:
+        order.cum_qty -= was.last_qty
     block.qty -= was.last_qty
     block.notional -= was.last_px * was.last_qty
     block.money -= was.money
@@ -289,16 +324,19 @@ def put(batch: store.Batch, order: WorkingOrder) -> None:
             "ended": order.ended,
             "status": order.status,
             "allocations": order.allocations,
+            "legs": msgspec.json.encode(order.legs).decode(),
         },
     )
     for block in order.blocks.values():
         batch.put(
             store.block,
-            (order.order_id, block.venue, block.trade_date),
+            (order.order_id, block.venue, block.trade_date, block.symbol),
             {
                 "order_id": order.order_id,
                 "venue": block.venue,
                 "trade_date": block.trade_date,
+                "symbol": block.symbol,
+                "side": block.side,
                 "currency": block.currency,
                 "qty": block.qty,
                 "notional": block.notional,
@@ -332,14 +370,16 @@ def load(connection: Connection, order_ids: Iterable[int]) -> dict[int, WorkingO
             row.cum_qty,
             row.ended,
             row.allocations,
+            msgspec.json.decode(row.legs, type=tuple[str, ...]),
         )
     fills = store.select_by(connection, store.fill, "order_id", found)
     for row in sorted(fills, key=lambda r: (r.seq, r.sign)):  # of a correction, what was comes first
         executions = found[row.order_id].executions
         if row.sign < 0:
-            executions[row.venue, row.exec_ref_id] = executions[row.venue, row.exec_id] = None
+            executions[row.venue, row.exec_ref_id, row.symbol] = None
+            executions[row.venue, row.exec_id, row.symbol] = None
         else:
-            executions[row.venue, row.exec_id] = Fill(
+            executions[row.venue, row.exec_id, row.symbol] = Fill(
                 row.venue,
                 row.exec_id,
                 row.order_id,
@@ -360,6 +400,8 @@ def load(connection: Connection, order_ids: Iterable[int]) -> dict[int, WorkingO
         block = Block(
             row.venue,
             row.trade_date,
+            row.symbol,
+            row.side,
             row.currency,
             row.qty,
             row.notional,
@@ -367,7 +409,7 @@ def load(connection: Connection, order_ids: Iterable[int]) -> dict[int, WorkingO
             row.version,
             row.alloc_id,
         )
-        found[row.order_id].blocks[row.venue, row.trade_date] = block
+        found[row.order_id].blocks[row.venue, row.trade_date, row.symbol] = block
         if block.alloc_id:
             by_alloc_id[block.alloc_id] = block
     shares = store.select_by(connection, store.allocation_share, "alloc_id", by_alloc_id)

@@ -57,7 +57,9 @@ DEFAULT_IDLE_S: Final = 0.1
 
 Members = tuple[tuple[str, int], ...]
 
-_Execution = ev.OrderFilled | ev.ExecutionBusted | ev.ExecutionCorrected
+_Filled = ev.OrderFilled | ev.LegFilled
+_Busted = ev.ExecutionBusted | ev.LegBusted
+_Corrected = ev.ExecutionCorrected | ev.LegCorrected
 
 
 class JournalMismatch(Exception):
@@ -338,11 +340,21 @@ class _Folds:
         order.order_qty = event.order_qty
         self._allocate(seq, event.at_ns, order)
 
-    def _order_filled(self, seq: int, event: ev.OrderFilled) -> None:
+    def _combination_executed(
+        self, seq: int, event: ev.OrderFilled | ev.ExecutionBusted | ev.ExecutionCorrected
+    ) -> None:
         order = self._order(event.order_id)
+        orders.combination_executed(order, event)
+        self._allocate(seq, event.at_ns, order)
+
+    def _order_filled(self, seq: int, event: _Filled) -> None:
+        order = self._order(event.order_id)
+        if order.legs and isinstance(event, ev.OrderFilled):
+            self._combination_executed(seq, event)
+            return
         if self._is_duplicate(order, event):
             return
-        instrument = self._instruments[order.symbol]
+        instrument = self._instruments[orders.symbol_of(order, event)]
         trade_date = self._dates.trade_date(instrument.market, event.transact_time_ns or event.at_ns)
         fill = orders.filled(order, event, instrument, trade_date)
         self._progress.fills += 1
@@ -350,8 +362,11 @@ class _Folds:
         self._post(seq, "fill", fill.exec_id, fill, booking.book_fill(fill))
         self._allocate(seq, event.at_ns, order)
 
-    def _execution_busted(self, seq: int, event: ev.ExecutionBusted) -> None:
+    def _execution_busted(self, seq: int, event: _Busted) -> None:
         order = self._order(event.order_id)
+        if order.legs and isinstance(event, ev.ExecutionBusted):
+            self._combination_executed(seq, event)
+            return
         if self._is_duplicate(order, event):
             return
         was = orders.busted(order, event)
@@ -359,11 +374,15 @@ class _Folds:
         self._take_back(seq, event, was, ExecType.TRADE_CANCEL)
         self._restate(seq, event.at_ns, order, was)
 
-    def _execution_corrected(self, seq: int, event: ev.ExecutionCorrected) -> None:
+    def _execution_corrected(self, seq: int, event: _Corrected) -> None:
         order = self._order(event.order_id)
+        if order.legs and isinstance(event, ev.ExecutionCorrected):
+            self._combination_executed(seq, event)
+            return
         if self._is_duplicate(order, event):
             return
-        was, now = orders.corrected(order, event, self._instruments[order.symbol])
+        instrument = self._instruments[orders.symbol_of(order, event)]
+        was, now = orders.corrected(order, event, instrument)
         self._progress.corrections += 1
         self._take_back(seq, event, was, ExecType.TRADE_CORRECT)
         orders.add_fill(
@@ -377,15 +396,14 @@ class _Folds:
         self._post(seq, "fill", now.exec_id, now, booking.book_fill(now))
         self._restate(seq, event.at_ns, order, was)
 
-    def _is_duplicate(self, order: WorkingOrder, event: _Execution) -> bool:
+    def _is_duplicate(self, order: WorkingOrder, event: _Filled | _Busted | _Corrected) -> bool:
         """Whether the report is in the books already. The engine does not journal one twice."""
-        is_known = (order.routes[event.route_id], event.exec_id) in order.executions
+        key = (order.routes[event.route_id], event.exec_id, orders.symbol_of(order, event))
+        is_known = key in order.executions
         self._progress.duplicate_fills += is_known
         return is_known
 
-    def _take_back(
-        self, seq: int, event: ev.ExecutionBusted | ev.ExecutionCorrected, was: Fill, exec_type: str
-    ) -> None:
+    def _take_back(self, seq: int, event: _Busted | _Corrected, was: Fill, exec_type: str) -> None:
         """Reverse an execution and its booking."""
         orders.add_fill(
             self._rows,
@@ -424,7 +442,7 @@ class _Folds:
 
     def _restate(self, seq: int, at_ns: int, order: WorkingOrder, was: Fill) -> None:
         """An execution is not what it was: what is allocated of its block is restated, ended or not."""
-        block = order.blocks[was.venue, was.trade_date]
+        block = order.blocks[was.venue, was.trade_date, was.symbol]
         if block.version:
             self._allocate_blocks(seq, at_ns, order, (block,), allocation.CHANGED)
         self._allocate(seq, at_ns, order)
@@ -438,10 +456,10 @@ class _Folds:
         reason: str = allocation.INCOMPLETE,
     ) -> None:
         """Allocate, book and confirm."""
-        instrument = self._instruments[order.symbol]
         members = self._groups.get(order.account) or ((order.account, 1),)
         # Sorted: the same after a restart, whichever way they are read back.
-        for block in sorted(blocks, key=lambda b: (b.venue, b.trade_date)):
+        for block in sorted(blocks, key=lambda b: (b.venue, b.trade_date, b.symbol)):
+            instrument = self._instruments[block.symbol]
             allocated = allocation.allocate(order, block, members, instrument.lot_size, self._epoch, reason)
             if allocated is None:
                 continue
@@ -470,6 +488,9 @@ _FOLDS: Final[dict[type[ev.Event], Callable[[_Folds, int, Any], None]]] = {
     ev.OrderFilled: _Folds._order_filled,
     ev.ExecutionBusted: _Folds._execution_busted,
     ev.ExecutionCorrected: _Folds._execution_corrected,
+    ev.LegFilled: _Folds._order_filled,
+    ev.LegBusted: _Folds._execution_busted,
+    ev.LegCorrected: _Folds._execution_corrected,
     ev.DayEnded: _Folds._day_ended,
     **dict.fromkeys(orders.ENDINGS, _Folds._order_ended),
 }

@@ -61,7 +61,7 @@ from sqlalchemy.types import TypeDecorator
 
 from oms.core.types import format_notional
 
-SCHEMA_VERSION: Final = 2
+SCHEMA_VERSION: Final = 3
 BUSY_TIMEOUT_S: Final = 30
 
 Row = dict[str, Any]
@@ -160,6 +160,7 @@ orders = _table(
     Column("ended", Text),  # why, other than by a full fill; empty if it has not
     Column("status", Text),
     Column("allocations", Integer),
+    Column("legs", Text),  # JSON: the symbols of a multileg order's legs; [] of any other
 )
 route = _table(
     "route",
@@ -183,7 +184,7 @@ fill = _table(
     Column("exec_type", Text),  # ExecType(150): F; H, with sign -1; G: two rows, -1 what was, 1 what is
     Column("exec_ref_id", Text),  # the execution that a bust or a correction is about
     Column("seq", Big),
-    Column("symbol", Text),
+    Column("symbol", Text, primary_key=True),  # one report may execute several legs of an order
     Column("side", Text),
     Column("last_qty", Big),
     Column("last_px", Big),
@@ -200,6 +201,8 @@ block = _table(
     Column("order_id", Big, primary_key=True),
     Column("venue", Text, primary_key=True),
     Column("trade_date", Text, primary_key=True),
+    Column("symbol", Text, primary_key=True),
+    Column("side", Text),
     Column("currency", Text),
     Column("qty", Big),
     Column("notional", Exact),  # sum of price times quantity, in quoted prices

@@ -25,6 +25,7 @@ Rules, each checked at the event that could break it and reported as a sentence 
 - an order in parts gets no new part while a request is unanswered, and its parts go where its strategy or
   destination says; no venue gets new orders faster than its rate;
 - lists of orders: see `list_auditor`;
+- the legs of a multileg order, which hold, own and pay in its place: see `leg_audit`;
 - nothing is taken on that the account's or the firm's limits, as journaled, forbid.
 
 What an order holds, from the rules of the risk counters: its leaves at its hold price; while a replace is
@@ -44,6 +45,7 @@ from typing import Any, Final
 
 from oms.core import events as ev
 from oms.core.types import SCALE, OrdStatus, OrdType, Side, Terms, TimeInForce, parse_scaled
+from oms.sim.leg_audit import LegAudit
 from oms.sim.list_auditor import ListAuditor
 
 Record = dict[str, Any]
@@ -69,6 +71,9 @@ COUNTED: Final[dict[type, str]] = {
     ev.ReportQuestioned: "questioned",
     ev.ExecutionBusted: "busts",
     ev.ExecutionCorrected: "corrections",
+    ev.LegFilled: "leg_fills",
+    ev.LegBusted: "leg_busts",
+    ev.LegCorrected: "leg_corrections",
 }
 
 COMPARED: Final = (
@@ -131,6 +136,7 @@ class Auditor:
         self._last_order_id = 0
         self.lists = ListAuditor(self._wrong, lambda order: bool(self.leaves_qty(order)))
         self._to_be_questioned: tuple[int, str] | None = None  # an overfill: the next event must ask
+        self.legs = LegAudit(self)
 
     # -- feeding ---------------------------------------------------------------------------------------------
 
@@ -356,6 +362,7 @@ class Auditor:
             "overfill_questioned": False,
             "held_qty": 0,
             "held_money": 0,
+            "legs": self.legs.begin(event.side, terms) if terms is not None else [],
         }
         self.orders[event.order_id] = order
         return order
@@ -367,6 +374,9 @@ class Auditor:
         order["waits"] = bool(event.list_id)
         self.lists.becomes(order, event)
         self._use(event.session_id, event.cl_ord_id, event.order_id)
+        if order["legs"]:
+            self.legs.taken_on(order, event)
+            return
         before = self._exposure(order)
         self._recount(order)
         self._check_terms(order, event)
@@ -496,6 +506,9 @@ class Auditor:
             "hold_px": event.hold_px,
             "terms": event.terms or NO_TERMS,
         }
+        if order["legs"]:
+            self.legs.taken_on(order, event)
+            return
         before = self._exposure(order)
         self._recount(order)
         self._check_terms(order, event)
@@ -665,7 +678,7 @@ class Auditor:
         known = self._venues.get(venue)
         if known is None:
             return
-        said = {name for name in terms.__struct_fields__ if getattr(terms, name)}
+        said = {name for name in terms.__struct_fields__ if getattr(terms, name)} - {"multi_leg_rpt_type_req"}
         if ord_type:
             said -= {"stop_px"}
         time_in_force = time_in_force or order["time_in_force"]
@@ -787,6 +800,8 @@ class Auditor:
         route["cum_qty"] += qty
         order["cum_qty"] += qty
         order["cum_notional"] += qty * px
+        if order["legs"]:
+            return
         account = self.accounts[order["account"]]
         sign *= 1 if order["side"] == Side.BUY else -1
         account["position"][order["symbol"]] += sign * execution["last_qty"]
@@ -849,6 +864,9 @@ class Auditor:
 
     def _recount(self, order: Record) -> None:
         """Move the account's counters to what the order must hold."""
+        if order["legs"]:
+            self.legs.recount(order)
+            return
         qty, money = self._must_hold(order)
         account = self.accounts.get(order["account"])
         if account is None:
@@ -883,14 +901,13 @@ class Auditor:
     def _check_terms(self, order: Record, event: ev.OrderReceived | ev.ReplaceRequested) -> None:
         """That what was taken on may be traded at all, by that session, in that size, at that price."""
         name = f"order {order['order_id']}"
+        self._check_who(order, [order["symbol"]])
         account = self.accounts.get(order["account"])
         instrument = self._instruments.get(order["symbol"])
         if account is None or instrument is None:
             self._wrong(f"{name} is of an unknown account or symbol")
             return
         order_qty, hold_px, terms = event.order_qty, event.hold_px, event.terms or NO_TERMS
-        if order["session_id"] not in account["sessions"]:
-            self._wrong(f"{name}: {order['session_id']} may not trade {order['account']}")
         if order_qty <= 0 or order_qty % instrument["lot_size"]:
             self._wrong(f"{name}: {order_qty} is not a positive number of lots")
         for qty in (terms.min_qty, terms.max_floor):
@@ -908,11 +925,18 @@ class Auditor:
         most = self._firm["max_order_notional"].get(instrument["currency"], 0) * SCALE
         if self._worth(order, hold_px, order_qty) > most:
             self._wrong(f"{name}: its value is more than the firm allows in one order")
+
+    def _check_who(self, order: Record, symbols: list[str]) -> None:
+        """That the session may trade the account, and nobody has halted either, or one of the symbols."""
+        name = f"order {order['order_id']}"
+        account = self.accounts.get(order["account"])
+        if account is not None and order["session_id"] not in account["sessions"]:
+            self._wrong(f"{name}: {order['session_id']} may not trade {order['account']}")
         for scope in (
             ("all", ""),
             ("session", order["session_id"]),
             ("account", order["account"]),
-            ("symbol", order["symbol"]),
+            *(("symbol", symbol) for symbol in symbols),
         ):
             if scope in self._halts:
                 self._wrong(f"{name} was taken while halted by {scope}")
@@ -998,6 +1022,7 @@ class Auditor:
         stops = [v["terms"][0] if v["terms"] else 0 for v in theirs["versions"]]
         same(f"{name} stop prices", stops, [v["terms"].stop_px for v in ours["versions"]])
         same(f"{name} plan", (theirs["plan"] or {"to": ""})["to"], ours["plan"])
+        self.legs.compare(theirs, ours, same)
         same(f"{name} queue", [q["cl_ord_id"] for q in theirs["queued"]], ours["queue"])
         same(f"{name} done for the day", theirs["done_for_day"], ours["done_for_day"])
         is_of_today = theirs["day"] == self.day
@@ -1031,14 +1056,17 @@ class Auditor:
             account = order["account"]
             if account not in self.accounts:
                 continue
+            if order["legs"]:
+                self.legs.add_up(order, totals)
+                continue
             qty, money = self._must_hold(order)
             totals[account, "held"][self._currency(order)] += money
             name = "open_buy" if order["side"] == Side.BUY else "open_sell"
             totals[account, name][order["symbol"]] += qty
         for fill in self.executions.values():
-            if not fill["stands"]:
-                continue
             order = self.orders[fill["order_id"]]
+            if not fill["stands"] or order["legs"]:
+                continue
             sign = 1 if order["side"] == Side.BUY else -1
             worth = self._worth(order, fill["last_px"], fill["last_qty"])
             totals[order["account"], "spent"][self._currency(order)] += sign * worth
@@ -1051,7 +1079,8 @@ class Auditor:
         Such a file is only appended to: a fill that was busted or corrected later is in it all the same.
         """
         ours: dict[str, list[Record]] = defaultdict(list)
-        for fill in self.executions.values():
+        of_instruments = [f for f in self.executions.values() if not self.orders[f["order_id"]]["legs"]]
+        for fill in (*of_instruments, *self.legs.executions.values()):
             if fill["venue"] == venue and fill["kind"] == "trade":
                 ours[fill["exec_id"]].append(fill)
         differences: list[str] = []
@@ -1144,4 +1173,7 @@ _ORDER: Final[dict[type, Callable[[Auditor, Any, Any], None]]] = {
     ev.RouteReplaced: Auditor._route_replaced,
     ev.RouteRequestRejected: Auditor._route_request_rejected,
     ev.ReportQuestioned: Auditor._questioned,
+    ev.LegFilled: lambda auditor, event, order: auditor.legs.filled(event, order),
+    ev.LegBusted: lambda auditor, event, order: auditor.legs.busted(event, order),
+    ev.LegCorrected: lambda auditor, event, order: auditor.legs.corrected(event, order),
 }

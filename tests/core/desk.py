@@ -187,6 +187,9 @@ KEY_FIELDS: dict[type, tuple[str, ...]] = {
     ev.ListStatusDue: ("list_id", "list_status_type", "text"),
     ev.ListStatusReported: ("list_id", "list_status_type", "list_order_status", "total"),
     ev.ListWorked: ("list_id", "up_to", "kept"),
+    ev.LegFilled: ("symbol", "exec_id", "last_qty", "last_px"),
+    ev.LegBusted: ("leg", "exec_id", "exec_ref_id", "qty", "px"),
+    ev.LegCorrected: ("leg", "exec_id", "exec_ref_id", "last_qty", "last_px", "qty", "px"),
 }
 
 
@@ -598,7 +601,8 @@ class Recount:
     """What the events say, in plain dicts; every sum is made anew from the executions when it is looked at.
 
     An execution is one row of its route: [number, quantity, price, day, whether it stands]. A bust is a row as
-    well, of nothing, and a correction a row of the day of what it corrects.
+    well, of nothing, and a correction a row of the day of what it corrects. The legs of a multileg order have
+    rows of their own: they are what is owned, paid for and held.
     """
 
     def __init__(self) -> None:
@@ -634,6 +638,8 @@ class Recount:
                 "waiting": [],
                 "overfilled": False,
                 "executions": defaultdict(dict),
+                "legs": _legs(event) if isinstance(event, ev.OrderReceived) else [],
+                "leg holds": _leg_holds(event) if isinstance(event, ev.OrderReceived) else [],
             }
         elif isinstance(event, ev.OrderEvent) and event.order_id in self.orders:
             self._about(event, self.orders[event.order_id])
@@ -646,14 +652,22 @@ class Recount:
         elif isinstance(event, ev.OrderFilled):
             rows = order["executions"][event.route_id]
             rows[event.exec_id] = [len(rows) + 1, event.last_qty, event.last_px, self.day, True]
-        elif isinstance(event, ev.ExecutionBusted | ev.ExecutionCorrected):
-            rows = order["executions"][event.route_id]
+        elif isinstance(event, ev.LegFilled):
+            leg = order["legs"][event.leg - 1]
+            assert (event.symbol, event.side == Side.BUY) == (leg["symbol"], leg["buys"])
+            rows = leg["executions"]
+            rows[event.exec_id] = [len(rows) + 1, event.last_qty, event.last_px, self.day, True]
+        elif isinstance(event, ev.ExecutionBusted | ev.ExecutionCorrected | ev.LegBusted | ev.LegCorrected):
+            is_leg = isinstance(event, ev.LegBusted | ev.LegCorrected)
+            rows = (
+                order["legs"][event.leg - 1]["executions"] if is_leg else order["executions"][event.route_id]
+            )
             before = rows[event.exec_ref_id]
             assert before[4], f"{event.exec_ref_id} did not stand any more"
             assert (event.qty, event.px) == (before[1], before[2]), "it was another execution"
             before[4] = False
             rows[event.exec_id] = [len(rows) + 1, 0, 0, self.day, False]
-            if isinstance(event, ev.ExecutionCorrected):
+            if isinstance(event, ev.ExecutionCorrected | ev.LegCorrected):
                 rows[event.exec_id] = [len(rows), event.last_qty, event.last_px, before[3], True]
         elif isinstance(event, ev.OrderRestated):
             order["qty"], order["px"] = event.order_qty, event.price
@@ -662,7 +676,9 @@ class Recount:
         elif isinstance(event, ev.CancelRequested):
             order["asked"][event.cl_ord_id] = None
         elif isinstance(event, ev.ReplaceRequested):
-            order["asked"][event.cl_ord_id] = (event.order_qty, event.hold_px, event.price)
+            order["asked"][event.cl_ord_id] = (
+                event.order_qty, event.hold_px, event.price, _leg_holds(event)
+            )  # fmt: skip
             self._waits_no_more(order, event.cl_ord_id)
         elif isinstance(event, ev.RequestQueued):
             order["waiting"].append(event.cl_ord_id)
@@ -672,9 +688,9 @@ class Recount:
         elif isinstance(event, ev.RequestRejected):
             del order["asked"][event.cl_ord_id]
         elif isinstance(event, ev.OrderReplaced):
-            qty, hold, px = order["asked"].pop(event.cl_ord_id)
+            qty, hold, px, leg_holds = order["asked"].pop(event.cl_ord_id)
             qty = max(qty, self._executed(order)[0])
-            order.update({"qty": qty, "hold": hold, "px": px, "as": event.cl_ord_id})
+            order.update({"qty": qty, "hold": hold, "px": px, "as": event.cl_ord_id, "leg holds": leg_holds})
         elif isinstance(event, ev.OrderDoneForDay) and order["outlives the day"]:
             order["done today"] = True
         elif type(event) in FLAGS:
@@ -754,6 +770,7 @@ class Recount:
                 standing = [row for row in order["executions"][route.route_id].values() if row[4]]
                 sums = (sum(row[1] for row in standing), sum(row[1] * row[2] for row in standing))
                 assert (route.cum_qty, route.cum_notional) == sums, f"order {order_id}"
+            self._check_legs(order, theirs)
             self._add_risk(risk, order, cum)
             if not order["overfilled"]:
                 self._check_ledger(theirs)
@@ -779,6 +796,9 @@ class Recount:
 
     def _add_risk(self, risk: Any, order: dict[str, Any], cum: int) -> None:
         account, symbol = order["account"], order["symbol"]
+        if order["legs"]:
+            self._add_risk_of_legs(risk, order, cum)
+            return
         item = self.items.get(symbol)
         if item is None:
             return
@@ -790,7 +810,7 @@ class Recount:
                     risk[account, "position"][symbol] += sign * qty
         if order["ended"]:
             return
-        asked = [(qty, hold) for qty, hold, _ in filter(None, order["asked"].values())]
+        asked = [(qty, hold) for qty, hold, *_ in filter(None, order["asked"].values())]
         holds = [(max(qty - cum, 0), hold) for qty, hold in [(order["qty"], order["hold"]), *asked]]
         risk[account, "open_buy" if order["buys"] else "open_sell"][symbol] += max(qty for qty, _ in holds)
         if order["buys"]:
@@ -807,15 +827,69 @@ class Recount:
         most = max([order.order_qty, *(r.order_qty for r in order.requests)])
         assert len(order.routes) < 2 or total <= most, f"order {order.order_id}: routes for {total} of {most}"
 
+    def _check_legs(self, order: dict[str, Any], theirs: Order) -> None:
+        assert (theirs.legs is None) == (not order["legs"])
+        for leg, their_leg in zip(order["legs"], theirs.legs or (), strict=True):
+            assert (their_leg.symbol, their_leg.side == Side.BUY) == (leg["symbol"], leg["buys"])
+            rows = {id: [x.number, x.qty, x.px, x.day, x.stands] for id, x in their_leg.executions.items()}
+            assert rows == leg["executions"]
+            standing = [row for row in rows.values() if row[4]]
+            sums = (sum(row[1] for row in standing), sum(row[1] * row[2] for row in standing))
+            assert (their_leg.cum_qty, their_leg.cum_notional) == sums
+
+    def _add_risk_of_legs(self, risk: Any, order: dict[str, Any], cum: int) -> None:
+        """A leg holds its part of what the order is for; of one that has ended, of what it has executed."""
+        account = order["account"]
+        asked = [(qty, holds) for qty, _, _, holds in filter(None, order["asked"].values())]
+        wanted = [(order["qty"], order["leg holds"]), *asked]
+        for place, leg in enumerate(order["legs"]):
+            item, sign = self.items[leg["symbol"]], 1 if leg["buys"] else -1
+            executed = 0
+            for _, qty, px, _, stands in leg["executions"].values():
+                if stands:
+                    executed += qty
+                    risk[account, "spent"][item.currency] += sign * (qty * px * item.price_unit // SCALE)
+                    risk[account, "position"][leg["symbol"]] += sign * qty
+            parts = [(cum if order["ended"] else max(qty, cum), holds) for qty, holds in wanted]
+            parts = [(max(qty * leg["ratio"] // SCALE - executed, 0), holds[place]) for qty, holds in parts]
+            name = "open_buy" if leg["buys"] else "open_sell"
+            risk[account, name][leg["symbol"]] += max(qty for qty, _ in parts)
+            if leg["buys"]:
+                worths = [qty * hold * item.price_unit // SCALE for qty, hold in parts]
+                risk[account, "held"][item.currency] += max(worths)
+
     def _check_books(self, state: State) -> None:
         for symbol in self.items:
             wanted = {}
             for order_id, order in self.orders.items():
                 leaves = order["qty"] - self._executed(order)[0]
-                if order["symbol"] == symbol and not order["ended"] and leaves > 0 and order["px"]:
+                if (
+                    order["symbol"] == symbol
+                    and not order["legs"]
+                    and not order["ended"]
+                    and leaves > 0
+                    and order["px"]
+                ):
                     wanted[order_id] = (Side.BUY if order["buys"] else Side.SELL, order["px"], leaves)
             book = state.books.get(symbol)
             assert (resting(book) if book is not None else {}) == wanted, symbol
+
+
+def _legs(event: ev.OrderReceived) -> list[dict[str, Any]]:
+    turned = event.side in (Side.SELL, Side.OPPOSITE)
+    return [
+        {
+            "symbol": leg.symbol,
+            "buys": (leg.side == Side.BUY) != turned,
+            "ratio": leg.ratio_qty,
+            "executions": {},
+        }
+        for leg in (event.terms.legs if event.terms is not None else ())
+    ]
+
+
+def _leg_holds(event: ev.OrderReceived | ev.ReplaceRequested) -> list[int]:
+    return [leg.hold_px for leg in (event.terms.legs if event.terms is not None else ())]
 
 
 def resting(book: PriceBook) -> dict[Any, tuple[str, int, int]]:
@@ -830,7 +904,7 @@ def audit_books(state: State) -> None:
         assert resting(book) == {
             o.order_id: (o.side, o.price, o.leaves_qty)
             for o in state.orders.values()
-            if o.symbol == symbol and o.leaves_qty and o.price
+            if o.symbol == symbol and o.leaves_qty and o.price and o.legs is None
         }, symbol
 
 

@@ -1,11 +1,12 @@
 """One example of every event type, with small, different values: a field that moves shows."""
 
 from oms.core import events as ev
-from oms.core.types import ListMember, Px, Qty, Terms
+from oms.core.types import Leg, ListMember, Px, Qty, Terms
 
 BIG = 2**63 - 1
 
-TERMS = Terms(Px(5), "1 G", Qty(6), Qty(7), "T", "D", Px(-8), "2", "p", "0.1")
+LEG = Leg("S", "2", Qty(5), "r", "O", Px(-6), Px(7))
+TERMS = Terms(Px(5), "1 G", Qty(6), Qty(7), "T", "D", Px(-8), "2", "p", "0.1", (LEG,), "1")
 
 MEMBER = ListMember(5, "c", "A", "S", "1", Qty(6), "2", Px(7), "0", TERMS)
 
@@ -57,11 +58,11 @@ EXAMPLES: tuple[ev.Event, ...] = (
     ev.OrderSuspended(1, 2, 3, "t", "x"),
     ev.OrderTriggered(1, 2, 3, "t", "x"),
     ev.OrderCalculated(1, 2, 3, "t", "x"),
-    ev.RequestQueued(1, 2, "s", "c", "o", "2", Qty(5), Px(6), Terms(exec_inst="G")),
+    ev.RequestQueued(1, 2, "s", "c", "o", "2", Qty(5), Px(6), Terms(exec_inst="G"), True),
     ev.DayEnded(1, "w"),
     ev.ProfileDefined(1, "s", True, "status", "pass", ("15",), ("47", "7"), (("1", "H"), ("2", ""))),
     ev.TradeUnknown(1, "v", "V", "x", "D", "S", "1", Qty(5), Px(6), "t"),
-    ev.VenueDefined(1, "v", ("1", "2"), ("0",), ("stop_px", "min_qty")),
+    ev.VenueDefined(1, "v", ("1", "2"), ("0",), ("stop_px", "min_qty"), "legs"),
     ev.MassCancelRequested(1, "s", "c", "1", "S", "2", -1, "t"),
     ev.MassStatusRequested(1, 2, "s", "m", 5, True),
     ev.OrderHeld(1, 2, "v"),
@@ -75,6 +76,9 @@ EXAMPLES: tuple[ev.Event, ...] = (
     ev.ListStatusDue(1, "s", "l", "2", "t"),
     ev.ListStatusReported(1, "s", "l", "1", "3", "t", 9, 5, 4, 2, 3),
     ev.ListWorked(1, "s", "l", 5, 1, "t"),
+    ev.LegFilled(1, 2, 3, 4, "S", "2", "x", Qty(5), Px(6), 7),
+    ev.LegBusted(1, 2, 3, 4, "x", "y", Qty(5), Px(6), 7, "t"),
+    ev.LegCorrected(1, 2, 3, 4, "x", "y", Qty(5), Px(6), Qty(7), Px(8), 9, "t"),
     ev.DestinationDefined(1, "d", "v", "reroute", "e", Terms(target_strategy="2")),
     ev.StrategyDefined(1, "s", "twap", (("d", 5), ("e", 6)), "desk", 7, 8, Qty(9), 10),
     ev.OrderPlanned(1, 2, "s", "r", "f"),

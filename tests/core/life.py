@@ -2,6 +2,7 @@
 
 Reports come before what they answer, twice, and late: after a cancel, after the end, on a later day. LSE knows
 neither stop orders nor some other things (`LACKING`), so that some orders are held here and some denied.
+Some orders have legs; SIM reports those and their combinations, or only one of the two, by the seed.
 """
 
 import random
@@ -13,6 +14,7 @@ import msgspec
 from oms.core import commands as cmd
 from oms.core import events as ev
 from oms.core.types import ExecType, ListMember, OrdStatus, Px, Qty, Side, Terms
+from tests.core import combinations
 from tests.core.desk import ALPHA, BRAVO, FIRM, LSE, SIM, START_NS, Desk, member, scaled, terms
 
 STATUSES = (
@@ -61,15 +63,19 @@ class Life:
         self.held_back: list[cmd.Command] = []
         self.fragments: list[cmd.NewList] = []
         self.list_ids: list[str] = []
-        desk._take(LACKING)
-        for event in PARTS if seed % 2 else ():
+        for event in (LACKING, *(PARTS if seed % 2 else ()), combinations.GE, combinations.GE_PRICE):
             desk._take(event)
+        kind = self.rng.choice(("", "both", "legs", "multileg"))
+        if kind:
+            desk._take(combinations.venue(kind))
 
     def step(self) -> None:
         """One random thing."""
         kinds: tuple[tuple[int, Callable[[], object]], ...] = (
             (6, self.new_order),
-            (3, self.replace),
+            (2, self.new_combination),
+            (6, self.combination_report),
+            (5, self.replace),
             (2, self.cancel),
             (6, self.fill),
             (3, self.change_execution),
@@ -165,6 +171,54 @@ class Life:
         list_id = self.rng.choice(self.list_ids[-3:]) if self.list_ids else "none"
         self.rng.choice((self.desk.execute_list, self.desk.cancel_list, self.desk.ask_list))(list_id)
 
+    def new_combination(self) -> str:
+        """At about 100 less than nothing: ten IBM for 900, twenty GE for 1000 the other way."""
+        rng = self.rng
+        legs = combinations.SPREAD if rng.random() < 0.9 else (*combinations.SPREAD, combinations.leg("VOD"))
+        id = self.new_id()
+        combinations.new(
+            self.desk, id, rng.choice(("1", "3", "5", "0.5")), rng.choice(("-100", "-90.5", "0", "12", "")), *legs,
+            side=rng.choice("12BC"), account=rng.choice(("BLOCK", "HUGE", "HUGE")), tif=rng.choice("0001"),
+            reports=rng.choice(("", "0", "1", "2")),
+        )  # fmt: skip
+        return id
+
+    def some_combination(self) -> str | None:
+        found = [o for o in self.desk.state.orders.values() if o.legs is not None and o.routes]
+        return f"#{self.rng.choice(found[-4:]).order_id}" if found else None
+
+    def combination_report(self) -> None:
+        """Of a leg, of the combination, of both in either order; busts and corrections; nonsense, too."""
+        rng, desk, of = self.rng, self.desk, self.some_combination()
+        if of is None:
+            return
+        symbol = rng.choice(("IBM", "GE", "IBM", "GE", "TOY"))
+        ratio, px = (
+            ("10", rng.choice(("90", "89.5"))) if symbol == "IBM" else ("20", rng.choice(("50", "50.5")))
+        )
+        legs, requests = desk.order(of).legs, desk.order(of).requests
+        assert legs is not None
+        if requests and rng.random() < 0.4:
+            (desk.replaced if rng.random() < 0.7 else desk.canceled)(requests[0].cl_ord_id)
+            return
+        known = [id for leg in legs if leg.symbol == symbol for id in sorted(leg.executions)]
+        ref = rng.choice(known) if known and rng.random() < 0.9 else "x1"
+        id = f"L{rng.randrange(400)}"
+        more = {"side": rng.choice("12")} if rng.random() < 0.1 else {}
+        fill = {"transact_time_ns": 7} | more
+        priced = combinations.priced(IBM="90", GE="50") if rng.random() < 0.9 else {}
+        rng.choice((
+            lambda: combinations.leg_fill(desk, of, symbol, id, ratio, px, **fill),
+            lambda: combinations.leg_fill(desk, of, symbol, id, ratio, px, **fill),
+            lambda: combinations.leg_fill(desk, of, symbol, id, "7.00000001", px, **fill),
+            lambda: combinations.leg_bust(desk, of, symbol, id, ref, **more),
+            lambda: combinations.leg_correct(desk, of, symbol, id, ref, rng.choice((ratio, "5")), "88", **more),
+            lambda: combinations.leg_report(desk, of, rng.choice("048"), symbol, id),
+            lambda: combinations.fill(desk, of, f"x{rng.randrange(300)}", "1", rng.choice(("-100", "0")), **priced),
+            lambda: combinations.fill(desk, of, f"x{rng.randrange(300)}", "1", **priced),
+            lambda: desk.correct(of, f"c{rng.randrange(2_000)}", f"x{rng.randrange(300)}", "1", "-99", **priced),
+        ))()  # fmt: skip
+
     def terms(self, symbol: str, ord_type: str, tif: str) -> Terms | None:
         rng = self.rng
         found: dict[str, Any] = {}
@@ -182,6 +236,12 @@ class Life:
         rng = self.rng
         of = self.some_id()
         order = self.desk.order(of)
+        if order.legs is not None and rng.random() < 0.9:
+            orig = of if not of.startswith("#") else order.cl_ord_id
+            legs = combinations.SPREAD if rng.random() < 0.5 else ()
+            qty, px = rng.choice(("1", "4", "6")), rng.choice(("-100", "-95", "0"))
+            combinations.replace(self.desk, self.new_id(), orig, qty, px, *legs)
+            return
         ord_type = order.ord_type if rng.random() < 0.95 else "2"
         px = rng.choice(PRICES.get(order.symbol, ("90",))) if ord_type in "24" else ""
         change = (

@@ -7,14 +7,14 @@ import pytest
 
 from oms.core import commands as cmd
 from oms.core import engine
-from oms.core.types import ListMember, Px, Qty, Terms
+from oms.core.types import Leg, ListMember, Px, Qty, Terms
 from tests.core.examples import MEMBER, TERMS
 
 EXAMPLES: tuple[cmd.Command, ...] = (
     cmd.NewOrder("s", "c", "A", "S", "1", Qty(2**63 - 1), "2", Px(-5), "0", True, TERMS),
     cmd.NewOrder("s", "", "A", "S", "1", Qty(5), "1", Px(0), "0"),
     cmd.CancelOrder("s", "c", "o", "S", "1"),
-    cmd.ReplaceOrder("s", "c", "o", "S", "1", Qty(5), "2", Px(6), Terms(stop_px=Px(7))),
+    cmd.ReplaceOrder("s", "c", "o", "S", "1", Qty(5), "2", Px(6), Terms(stop_px=Px(7)), True),
     cmd.TakeQueued(5),
     cmd.WorkOrder(5),
     cmd.AskStatus("v", "c"),
@@ -41,7 +41,10 @@ EXAMPLES: tuple[cmd.Command, ...] = (
         "N",
         "S",
         "2",
+        "3",
+        (cmd.LegExecution("r", "S", Px(5), Qty(6)), cmd.LegExecution("", "T", Px(-7))),
     ),
+    cmd.VenueLegReport(cmd.VenueReport("v", "c", "F", "1", "x", symbol="S", side="2"), "r", "S"),
     cmd.VenueTrade((cmd.VenueReport("v", "c", "F", "1", "x"), cmd.VenueReport("v", "d", "F", "2", "y"))),
     cmd.VenueCancelReject("v", "c", "o", "0", 1, "t"),
     cmd.VenueRefusal("v", "D", "c", "t"),
@@ -86,8 +89,11 @@ def test_a_command_cannot_be_changed(command: cmd.Command) -> None:
 
 
 def test_numbers_are_ints_never_floats() -> None:
-    parts = {tuple[cmd.VenueReport, ...], tuple[cmd.BookUpdate, ...], tuple[ListMember, ...]}
-    plain = {int, str, bool, Terms | None, *parts}
-    for kind in {*CLASSES, Terms, ListMember}:
+    structs = {
+        *(cmd.VenueReport, tuple[cmd.VenueReport, ...], tuple[cmd.BookUpdate, ...]),
+        *(tuple[cmd.LegExecution, ...], tuple[Leg, ...], tuple[ListMember, ...]),
+    }
+    plain = {int, str, bool, Px | None, Terms | None, *structs}
+    for kind in {*CLASSES, Terms, Leg, ListMember, cmd.LegExecution}:
         hints = typing.get_type_hints(kind)
         assert {getattr(hint, "__supertype__", hint) for hint in hints.values()} <= plain, kind

@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from oms.core.controls import CONTROLS, Ask, check, tick_at, unpriced_hold_px
+from oms.core.controls import WITH_TERMS, Ask, check, tick_at, unpriced_hold_px
 from oms.core.state import State
 from oms.core.types import OrdType, Px, Qty, Side, TimeInForce
 from tests.core.desk import (
@@ -248,7 +248,7 @@ LADDER: tuple[tuple[str, dict[str, Any]], ...] = (
 
 
 def test_the_ladder_has_every_control_in_its_order() -> None:
-    assert [control.__name__ for control in CONTROLS] == [name for name, _ in LADDER]
+    assert [control.__name__ for control in WITH_TERMS] == [name for name, _ in LADDER]
 
 
 @pytest.mark.parametrize("rung", range(len(LADDER)), ids=[name for name, _ in LADDER])

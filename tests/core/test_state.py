@@ -10,6 +10,7 @@ from oms.core import events as ev
 from oms.core.engine import decide
 from oms.core.state import State, route_cl_ord_id
 from oms.core.types import ExecType, OrdStatus, Px, Qty, Side
+from tests.core import combinations
 from tests.core.desk import (
     ALPHA,
     BRAVO,
@@ -87,6 +88,12 @@ def everything(desk: Desk) -> None:
     desk.cancel_list("L")
     desk.ask_list("M")
     desk.new_list("M", member(2, "S"))
+    for event in (combinations.GE, combinations.GE_PRICE):
+        desk._take(event)
+    combinations.new(desk, "Z")
+    combinations.leg_fill(desk, "Z", "IBM", "l1", "10", "90")
+    combinations.leg_correct(desk, "Z", "IBM", "l2", "l1", "10", "91")
+    combinations.leg_bust(desk, "Z", "IBM", "l3", "l1")
     for event in (*PARTS, ev.VenueRateDefined(START_NS, SIM, 50, 5)):
         desk._take(event)
     desk._take(msgspec.structs.replace(FIRM, market_venues=(("XNYS", "HALVES"),)))
@@ -340,8 +347,9 @@ def test_counts_are_the_desks_numbers_of_the_day() -> None:
     desk = Desk()
     everything(desk)
     assert desk.state.counts == {
-        "orders": 8, "denied": 2, "rejected": 1, "fills": 2, "canceled": 1, "expired": 4, "replaced": 2,
+        "orders": 9, "denied": 2, "rejected": 1, "fills": 2, "canceled": 1, "expired": 5, "replaced": 2,
         "requests_denied": 1, "requests_rejected": 1, "questioned": 3, "busts": 1, "corrections": 1,
+        "leg_fills": 1, "leg_busts": 1, "leg_corrections": 1,
     }  # fmt: skip
 
 

@@ -167,7 +167,9 @@ def test_the_date_of_a_day_is_that_of_the_calendar(day: int) -> None:
 # -- enumerations --------------------------------------------------------------------------------------------
 
 CHARACTERS = {
-    "Side": {"BUY": "1", "SELL": "2"},
+    "Side": {"BUY": "1", "SELL": "2", "AS_DEFINED": "B", "OPPOSITE": "C"},
+    "MultiLegReportingType": {"SINGLE": "1", "LEG": "2", "MULTILEG": "3"},
+    "MultiLegRptTypeReq": {"MULTILEG_ONLY": "0", "BOTH": "1", "LEGS_ONLY": "2"},
     "OrdType": {
         "MARKET": "1", "LIMIT": "2", "STOP": "3", "STOP_LIMIT": "4", "MARKET_IF_TOUCHED": "J", "PEGGED": "P",
     },

@@ -150,7 +150,7 @@ def test_order_status_request() -> None:
     assert from_client("C", text(STATUS, t790=None)) == cmd.RequestStatus("C", "A1", "IBM", "1", "")
 
 
-@pytest.mark.parametrize("msg_type", ["8", "9", "B", "N", "AB", "W", "j", "AE"])
+@pytest.mark.parametrize("msg_type", ["8", "9", "B", "N", "W", "j", "AE"])
 def test_other_messages_of_clients_are_not_supported(msg_type: str) -> None:
     with pytest.raises(Malformed) as found:
         from_client("C", text(ORDER, t35=msg_type))

@@ -9,7 +9,7 @@ from pathlib import Path
 from types import TracebackType
 
 from oms.core import events as ev
-from oms.core.types import SCALE, Px, Qty, Side, TimeInForce, parse_scaled
+from oms.core.types import SCALE, Leg, Px, Qty, Side, Terms, TimeInForce, parse_scaled
 from oms.journal.writer import JournalWriter
 
 NOON_NS = 1_767_960_000_000_000_000
@@ -41,8 +41,12 @@ class Day:
         self.executions: dict[tuple[int, str], tuple[int, int, int]] = {}
         """(order, ExecID) -> (route, quantity, price), scaled, of those that stand."""
         self.symbol_of: dict[int, str] = {}
+        self.leg_executions: dict[tuple[int, int, str], tuple[int, int]] = {}
+        """(order, leg, ExecID) -> (quantity, price), scaled, of those that stand."""
+        self.legs_of: dict[int, tuple[Leg, ...]] = {}
         self.routes: dict[int, list[int]] = {}
         self.numbered: set[tuple[int, str]] = set()
+        self.numbered_legs: set[tuple[int, int, str]] = set()
 
     def __enter__(self) -> "Day":
         return self
@@ -105,6 +109,7 @@ class Day:
         venue: str = VENUE,
         time_in_force: str = TimeInForce.DAY,
         is_by_phone: bool = False,
+        legs: tuple[Leg, ...] = (),
     ) -> int:
         """A new order, routed to one venue; its id."""
         self.orders += 1
@@ -114,9 +119,11 @@ class Day:
         self.append(
             ev.OrderReceived(
                 self.at_ns, order_id, "CLIENT1", "" if is_by_phone else f"C{order_id}", account, symbol, side,
-                order_qty, "2", Px(scaled(100)), time_in_force, Px(scaled(100)),
+                order_qty, "2", Px(scaled(100)), time_in_force, Px(scaled(100)), Terms(legs=legs) if legs else None,
             )
         )  # fmt: skip
+        if legs:
+            self.legs_of[order_id] = legs
         self.route(order_id, 1, venue, qty)
         return order_id
 
@@ -186,6 +193,43 @@ class Day:
         self.executions[order_id, exec_id] = (route_id, last_qty, last_px)
         return exec_id
 
+    def leg_fill(self, order_id: int, leg: int, qty: str | int, px: str | int, exec_id: str = "") -> str:
+        """An execution of a leg, counted from 1, of an order that buys what its legs say; its ExecID."""
+        exec_id = exec_id or self._exec_id()
+        what, last_qty, last_px = self.legs_of[order_id][leg - 1], Qty(scaled(qty)), Px(scaled(px))
+        self.append(
+            ev.LegFilled(
+                self.at_ns, order_id, 1, leg, what.symbol, what.side, exec_id, last_qty, last_px, self.at_ns
+            )
+        )
+        self.leg_executions[order_id, leg, exec_id] = (last_qty, last_px)
+        return exec_id
+
+    def leg_bust(self, order_id: int, leg: int, exec_ref_id: str, exec_id: str = "") -> str:
+        """An execution of a leg is taken back; the ExecID of that."""
+        qty, px = self.leg_executions.pop((order_id, leg, exec_ref_id))
+        exec_id = exec_id or self._exec_id()
+        self.append(
+            ev.LegBusted(self.at_ns, order_id, 1, leg, exec_id, exec_ref_id, Qty(qty), Px(px), self.at_ns)
+        )
+        return exec_id
+
+    def leg_correct(
+        self, order_id: int, leg: int, exec_ref_id: str, qty: str | int, px: str | int, exec_id: str = ""
+    ) -> str:
+        """An execution of a leg is corrected; the ExecID that stands for it from now on."""
+        was_qty, was_px = self.leg_executions.pop((order_id, leg, exec_ref_id))
+        exec_id = exec_id or self._exec_id()
+        last_qty, last_px = Qty(scaled(qty)), Px(scaled(px))
+        was = (Qty(was_qty), Px(was_px))
+        self.append(
+            ev.LegCorrected(
+                self.at_ns, order_id, 1, leg, exec_id, exec_ref_id, last_qty, last_px, *was, self.at_ns
+            )
+        )
+        self.leg_executions[order_id, leg, exec_id] = (last_qty, last_px)
+        return exec_id
+
     def executed(self, order_id: int) -> int:
         """What stands of an order, in whole units, rounded up."""
         return -(-sum(qty for (o, _), (_, qty, _) in self.executions.items() if o == order_id) // SCALE)
@@ -244,6 +288,8 @@ def random_day(day: Day, seed: int, orders: int) -> None:
     while made < orders or open_orders:
         for _ in range(rng.randrange(4)):
             day.message()
+        if rng.random() < 0.2:
+            _random_combination(day, rng)
         if made < orders and rng.random() < 0.4:
             symbol = rng.choice(symbols)
             side = rng.choice((Side.BUY, Side.SELL))
@@ -288,6 +334,50 @@ def random_day(day: Day, seed: int, orders: int) -> None:
                 day.correct(order_id, exec_id, qty, _random_px(rng), number)
         if rng.random() < 0.02:
             day.end_day()
+    for order_id in day.legs_of:
+        day.cancel(order_id)
+
+
+def spread(ratio: int = 1) -> tuple[Leg, ...]:
+    """So many times a hundred IBM bought, and half of that SAP sold."""
+    legs = (("IBM", Side.BUY, 100 * ratio), ("SAP.DE", Side.SELL, 50 * ratio))
+    return tuple(Leg(symbol, side, Qty(qty * SCALE), symbol) for symbol, side, qty in legs)
+
+
+def _random_combination(day: Day, rng: random.Random) -> None:
+    """A new multileg order, or something of one there is: its combination, or one of its legs."""
+    known = list(day.legs_of)
+    if not known or rng.random() < 0.3:
+        day.order(
+            rng.choice(("ACC-ALPHA", "BLOCK1")), "[N/A]", rng.choice((Side.BUY, Side.AS_DEFINED)), rng.randrange(1, 4),
+            rng.choice((VENUE, "OTHER")), legs=spread(rng.randrange(1, 4)),
+        )  # fmt: skip
+        return
+    order_id = rng.choice(known)
+    whole = [exec_id for o, exec_id in day.executions if o == order_id]
+    what = rng.random()
+    if what < 0.2:
+        day.fill(order_id, 1, rng.choice(("-3", "0", "12.5")))
+    elif what < 0.25 and whole:
+        day.bust(order_id, rng.choice(whole))
+    elif what < 0.3 and whole:
+        day.correct(order_id, rng.choice(whole), 2, "-4")
+    elif what < 0.35:
+        day.cancel(order_id)
+    elif what < 0.8:
+        # A report that executes two legs has one ExecID for both.
+        exec_id = rng.choice(("", f"L{day.execs // 2}"))
+        leg = rng.randrange(1, 3)
+        if (order_id, leg, exec_id) not in day.numbered_legs:
+            day.numbered_legs.add(
+                (order_id, leg, day.leg_fill(order_id, leg, rng.randrange(1, 200), _random_px(rng), exec_id))
+            )
+    else:
+        of_order = [(leg, exec_id) for o, leg, exec_id in day.leg_executions if o == order_id]
+        if of_order and what < 0.9:
+            day.leg_bust(order_id, *rng.choice(of_order))
+        elif of_order:
+            day.leg_correct(order_id, *rng.choice(of_order), rng.randrange(1, 300), _random_px(rng))
 
 
 def _random_px(rng: random.Random) -> str:

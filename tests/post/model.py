@@ -10,6 +10,9 @@ totals of that moment:
     when an execution of it is     if it was given before
     busted or corrected
 
+Of a multileg order it is what the legs have executed that is given, in blocks of their instruments; what the
+order itself has executed says no more than that it has ended.
+
 The other half reads the database as somebody else's: it replays the confirmations as whoever receives them
 would, and adds up the postings of each thing that was ever booked.
 """
@@ -27,13 +30,14 @@ from oms.journal.reader import scan
 Books = dict[tuple[str, str, str, str], tuple[int, int]]
 """(owner, account, symbol, currency) -> (quantity 1e-8, money 1e-16), without those that are nothing."""
 
-BlockId = tuple[int, str, str]
-"""(order, venue, trade date)."""
+BlockId = tuple[int, str, str, str]
+"""(order, venue, trade date, symbol)."""
 
-Parts = dict[tuple[int, str, str, str], tuple[int, int, int]]
-"""(order, venue, trade date, account) -> (quantity, money, average price), without those that are nothing."""
+Parts = dict[tuple[int, str, str, str, str], tuple[int, int, int]]
+"""(order, venue, trade date, symbol, account) -> (quantity, money, average price), without those that are
+nothing."""
 
-SYMBOL, PRICE_UNIT = 6, 9  # of an order record, of an instrument record
+PRICE_UNIT = 9  # of an instrument record
 
 
 def records(directory: Path) -> list[list[Any]]:
@@ -64,8 +68,11 @@ class Desk:
         self.asked: dict[tuple[int, str], int] = {}
         self.ended: set[int] = set()
         self.venues: dict[tuple[int, int], str] = {}
-        self.known: set[tuple[int, str, str]] = set()
-        self.stands: dict[tuple[int, str, str], tuple[BlockId, int, int]] = {}
+        self.known: set[tuple[int, str, str, str]] = set()
+        self.stands: dict[tuple[int, str, str, str], tuple[BlockId, int, int]] = {}
+        self.combinations: dict[int, dict[str, int]] = {}
+        """Multileg order -> quantity by ExecID of what stands of its own executions."""
+        self.legs: dict[int, list[list[Any]]] = {}
         self.given: dict[BlockId, tuple[int, int, int, list[Any]]] = {}
         for record in journal:
             self.take(record)
@@ -79,6 +86,9 @@ class Desk:
             case [20, _, order_id, *_]:
                 self.orders[order_id] = record
                 self.qty[order_id] = record[8]
+                if record[13] is not None and record[13][10]:
+                    self.legs[order_id] = record[13][10]
+                    self.combinations[order_id] = {}
             case [26, _, order_id, _, cl_ord_id, _, order_qty, *_]:
                 self.asked[order_id, cl_ord_id] = order_qty
             case [30, _, order_id, cl_ord_id]:
@@ -89,24 +99,27 @@ class Desk:
                 self.look_at(order_id)
             case [40, _, order_id, route_id, venue, *_]:
                 self.venues[order_id, route_id] = venue
+            case [24, _, order_id, _, exec_id, qty, *_] if order_id in self.legs:
+                self.combinations[order_id][exec_id] = qty
+                self.look_at(order_id)
+            case [51 | 52, _, order_id, _, exec_id, exec_ref_id, qty, *_] if order_id in self.legs:
+                del self.combinations[order_id][exec_ref_id]
+                if record[0] == 52:
+                    self.combinations[order_id][exec_id] = qty
+                self.look_at(order_id)
             case [24, at_ns, order_id, route_id, exec_id, qty, px, transact_time_ns]:
-                venue = self.venues[order_id, route_id]
-                if self.is_new(order_id, venue, exec_id):
-                    day = datetime.fromtimestamp((transact_time_ns or at_ns) // 10**9, UTC)
-                    block = (order_id, venue, f"{day:%Y-%m-%d}")
-                    self.stands[order_id, venue, exec_id] = (block, qty, px)
-                    self.look_at(order_id)
+                symbol = self.orders[order_id][6]
+                self.execute(order_id, route_id, symbol, exec_id, qty, px, transact_time_ns or at_ns)
+            case [80, at_ns, order_id, route_id, leg, symbol, _, exec_id, qty, px, transact_time_ns]:
+                assert self.legs[order_id][leg - 1][0] == symbol
+                self.execute(order_id, route_id, symbol, exec_id, qty, px, transact_time_ns or at_ns)
             case [51 | 52, _, order_id, route_id, exec_id, exec_ref_id, *rest]:
-                venue = self.venues[order_id, route_id]
-                if self.is_new(order_id, venue, exec_id):
-                    block, was_qty, was_px = self.stands.pop((order_id, venue, exec_ref_id))
-                    was = rest[0:2] if record[0] == 51 else rest[2:4]
-                    assert was == [was_qty, was_px]
-                    if record[0] == 52:
-                        self.stands[order_id, venue, exec_id] = (block, rest[0], rest[1])
-                    if block in self.given:
-                        self.give(block)
-                    self.look_at(order_id)
+                self.change(
+                    order_id, route_id, self.orders[order_id][6], exec_id, exec_ref_id, rest, record[0] == 51
+                )
+            case [81 | 82, _, order_id, route_id, leg, exec_id, exec_ref_id, *rest]:
+                symbol = self.legs[order_id][leg - 1][0]
+                self.change(order_id, route_id, symbol, exec_id, exec_ref_id, rest, record[0] == 81)
             case [23 | 29 | 31 | 57, _, order_id, *_]:
                 self.ended.add(order_id)
                 self.look_at(order_id)
@@ -120,12 +133,51 @@ class Desk:
                 for order_id in self.orders:
                     self.give_all(order_id)
 
-    def is_new(self, order_id: int, venue: str, exec_id: str) -> bool:
-        is_new = (order_id, venue, exec_id) not in self.known
-        self.known.add((order_id, venue, exec_id))
+    def execute(
+        self, order_id: int, route_id: int, symbol: str, exec_id: str, qty: int, px: int, at_ns: int
+    ) -> None:
+        venue = self.venues[order_id, route_id]
+        if self.is_new(order_id, venue, exec_id, symbol):
+            block = (order_id, venue, f"{datetime.fromtimestamp(at_ns // 10**9, UTC):%Y-%m-%d}", symbol)
+            self.stands[order_id, venue, exec_id, symbol] = (block, qty, px)
+            self.look_at(order_id)
+
+    def change(
+        self,
+        order_id: int,
+        route_id: int,
+        symbol: str,
+        exec_id: str,
+        ref: str,
+        rest: list[Any],
+        is_bust: bool,
+    ) -> None:
+        venue = self.venues[order_id, route_id]
+        if self.is_new(order_id, venue, exec_id, symbol):
+            block, was_qty, was_px = self.stands.pop((order_id, venue, ref, symbol))
+            was = rest[0:2] if is_bust else rest[2:4]
+            assert was == [was_qty, was_px]
+            if not is_bust:
+                self.stands[order_id, venue, exec_id, symbol] = (block, rest[0], rest[1])
+            if block in self.given:
+                self.give(block)
+            self.look_at(order_id)
+
+    def is_new(self, *key: Any) -> bool:
+        is_new = key not in self.known
+        self.known.add(key)
         return is_new
 
+    def side(self, order_id: int, symbol: str) -> str:
+        """What an order does in an instrument, 1 or 2."""
+        if order_id not in self.legs:
+            return str(self.orders[order_id][7])
+        side = next(leg[1] for leg in self.legs[order_id] if leg[0] == symbol)
+        return str(side) if self.orders[order_id][7] in "1B" else str(3 - int(side))
+
     def executed(self, order_id: int) -> int:
+        if order_id in self.legs:
+            return sum(self.combinations[order_id].values())
         return sum(qty for (of, *_), qty, _ in self.stands.values() if of == order_id)
 
     def look_at(self, order_id: int) -> None:
@@ -143,7 +195,7 @@ class Desk:
 
     def totals(self, block: BlockId) -> tuple[int, int, int]:
         """(quantity, money, average price in units of 1e-8, rounded half up)."""
-        unit = self.instruments[self.orders[block[0]][SYMBOL]][PRICE_UNIT]
+        unit = self.instruments[block[3]][PRICE_UNIT]
         found = [(qty, px) for of, qty, px in self.stands.values() if of == block]
         total = sum(qty for qty, _ in found)
         average = Fraction(sum(qty * px for qty, px in found), total or 1)
@@ -152,32 +204,31 @@ class Desk:
     def parts(self) -> Parts:
         """What each account has of each block that was given."""
         result: Parts = {}
-        for (order_id, venue, trade_date), (qty, money, avg_px, members) in self.given.items():
-            _, _, _, _, currency, _, _, lot, *_ = self.instruments[self.orders[order_id][SYMBOL]]
+        for block, (qty, money, avg_px, members) in self.given.items():
+            _, _, _, _, currency, _, _, lot, *_ = self.instruments[block[3]]
             quantities = largest_remainder(qty, [weight for _, weight in members], lot)
             moneys = largest_remainder(money, quantities, 10**16 if currency == "JPY" else 10**14)
             for (member, _), part, worth in zip(members, quantities, moneys, strict=True):
                 if part or worth:
-                    result[order_id, venue, trade_date, member] = (part, worth, avg_px)
+                    result[*block, member] = (part, worth, avg_px)
         return result
 
     def books(self) -> Books:
         result: dict[tuple[str, str, str, str], list[int]] = {}
 
-        def book(owner: str, order_id: int, venue: str, qty: int, money: int) -> None:
-            symbol, side = self.orders[order_id][6:8]
-            sign = 1 if side == "1" else -1
+        def book(owner: str, order_id: int, venue: str, symbol: str, qty: int, money: int) -> None:
+            sign = 1 if self.side(order_id, symbol) == "1" else -1
             for account, signed in (("position", sign), (f"broker:{venue}", -sign)):
                 key = (owner, account, symbol, self.instruments[symbol][4])
                 balance = result.setdefault(key, [0, 0])
                 balance[0] += signed * qty
                 balance[1] += signed * money
 
-        for (order_id, venue, _, account), (qty, money, _) in self.parts().items():
-            book(account, order_id, venue, qty, money)
-            book("(unallocated)", order_id, venue, -qty, -money)
+        for (order_id, venue, _, symbol, account), (qty, money, _) in self.parts().items():
+            book(account, order_id, venue, symbol, qty, money)
+            book("(unallocated)", order_id, venue, symbol, -qty, -money)
         for block in {block for block, *_ in self.stands.values()}:
-            book("(unallocated)", *block[:2], *self.totals(block)[:2])
+            book("(unallocated)", *block[:2], block[3], *self.totals(block)[:2])
         return {key: (qty, money) for key, (qty, money) in result.items() if qty or money}
 
 
@@ -213,8 +264,8 @@ def told(engine: Engine) -> Parts:
     """What each account was told that it has, by its confirmations that hold; their references have to be
     right.
     """
-    blocks = {r.alloc_id: (r.order_id, r.venue, r.trade_date) for r in _rows(engine, "allocation")}
-    holds: dict[tuple[int, str, str, str], Any] = {}
+    blocks = {r.alloc_id: _block(r) for r in _rows(engine, "allocation")}
+    holds: dict[tuple[int, str, str, str, str], Any] = {}
     ever: set[str] = set()
     for row in _rows(engine, "confirmation", "seq"):
         key = (*blocks[row.alloc_id], row.account)
@@ -224,7 +275,7 @@ def told(engine: Engine) -> Parts:
         assert row.ref_confirm_id == (before.confirm_id if before is not None else "")
         assert row.trans_type in ("0" if before is None else "12")
         assert (row.trans_type == "2") == (row.qty == 0)
-        assert row.trade_date == key[2]
+        assert (row.trade_date, row.symbol) == key[2:4]
         if before is not None:
             assert row.settlement_date == before.settlement_date
         if row.trans_type != "2":
@@ -236,7 +287,7 @@ def allocated(engine: Engine) -> Parts:
     """What each account has by the newest version of each block; the versions have to follow each other."""
     newest: dict[BlockId, Any] = {}
     for row in _rows(engine, "allocation", "order_id", "version"):
-        block = (row.order_id, row.venue, row.trade_date)
+        block = _block(row)
         before = newest.get(block)
         assert row.ref_alloc_id == (before.alloc_id if before is not None else "")
         assert row.version == (before.version + 1 if before is not None else 1)
@@ -251,14 +302,19 @@ def allocated(engine: Engine) -> Parts:
     }
 
 
-def booked(engine: Engine) -> set[tuple[int, str, str]]:
-    """(order, "fill" or "allocation", ExecID or AllocID) of all that is booked and not reversed.
+def _block(row: Any) -> BlockId:
+    return row.order_id, row.venue, row.trade_date, row.symbol
+
+
+def booked(engine: Engine) -> set[tuple[int, str, str, str]]:
+    """(order, "fill" or "allocation", ExecID or AllocID, symbol) of all that is booked and not reversed.
 
     A reversal takes back everything or nothing.
     """
-    sums: dict[tuple[int, str, str], dict[tuple[str, str], list[int]]] = {}
+    sums: dict[tuple[int, str, str, str], dict[tuple[str, str], list[int]]] = {}
     for row in _rows(engine, "posting"):
-        of = sums.setdefault((row.order_id, row.kind.removesuffix("_reversal"), row.ref), {})
+        kind = row.kind.removesuffix("_reversal")
+        of = sums.setdefault((row.order_id, kind, row.ref, row.symbol), {})
         balance = of.setdefault((row.owner, row.account), [0, 0])
         balance[0] += row.qty
         balance[1] += _exact(row.money)
@@ -274,11 +330,11 @@ def check(engine: Engine, directory: Path, last_seq: int) -> None:
     assert allocated(engine) == parts
     assert told(engine) == parts
     alive = booked(engine)
-    fills = {(order_id, exec_id) for order_id, _, exec_id in expected.stands}
-    assert {(order_id, ref) for order_id, kind, ref in alive if kind == "fill"} == fills
-    shared = {r.alloc_id: (r.order_id, r.venue, r.trade_date) for r in _rows(engine, "allocation")}
-    held = sorted(shared[ref] for _, kind, ref in alive if kind == "allocation")
-    assert held == sorted({key[:3] for key in parts})
+    fills = {(order_id, exec_id, symbol) for order_id, _, exec_id, symbol in expected.stands}
+    assert {(order_id, ref, symbol) for order_id, kind, ref, symbol in alive if kind == "fill"} == fills
+    shared = {r.alloc_id: _block(r) for r in _rows(engine, "allocation")}
+    held = sorted(shared[ref] for _, kind, ref, _ in alive if kind == "allocation")
+    assert held == sorted({key[:4] for key in parts})
     balances = {
         (r.owner, r.account, r.symbol, r.currency): (r.qty, _exact(r.money))
         for r in _rows(engine, "balance")

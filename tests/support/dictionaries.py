@@ -19,7 +19,7 @@ FOLDER = Path(sys.prefix) / "share" / "quickfix"
 FILES = {"FIX.4.2": "FIX42.xml", "FIX.4.4": "FIX44.xml", "FIX.5.0SP2": "FIX50SP2.xml"}
 BEGIN_STRINGS = {"FIX.4.2": "FIX.4.2", "FIX.4.4": "FIX.4.4", "FIX.5.0SP2": "FIXT.1.1"}
 
-KEPT = frozenset(("8", "9", "D", "F", "G", "H", "N", "Q", "q", "r", "j"))
+KEPT = frozenset(("8", "9", "D", "F", "G", "H", "N", "Q", "q", "r", "j", "AB", "AC"))
 """Messages that QuickFIX is told of in 5.0 SP2: all of them would take it seconds."""
 
 
