@@ -241,27 +241,33 @@ class Story(Struct, eq=False):
 
 
 class Stories:
-    """One side's executions, by order and ExecID."""
+    """One side's executions, by order and ExecID. Those of several legs of an order may share an ExecID."""
 
     def __init__(self) -> None:
         self.all: list[Story] = []
-        self._by_id: dict[tuple[object, str], Story] = {}
+        self._by_id: dict[tuple[object, str], list[Story]] = {}
 
-    def find(self, order: object, exec_id: str) -> Story | None:
-        """The execution of an order, by any of its ExecIDs."""
-        return self._by_id.get((order, exec_id))
+    def find(self, order: object, exec_id: str, symbol: str) -> Story | None:
+        """The execution of an order, by any of its ExecIDs. Where there are several, that of the symbol."""
+        found = self._by_id.get((order, exec_id), [])
+        return next((s for s in found if s.said[0].symbol == symbol), found[0] if found else None)
+
+    def are_several(self, order: object, exec_id: str) -> bool:
+        """Whether an ExecID stands for several executions of an order."""
+        return len(self._by_id.get((order, exec_id), ())) > 1
 
     def tell(self, order: object, order_id: int, trade: Trade, line_number: int = 0) -> None:
         """Add a report: of an execution that is known, or of a new one."""
-        story = self.find(order, trade.exec_ref_id) if trade.exec_ref_id else None
+        story = self.find(order, trade.exec_ref_id, trade.symbol) if trade.exec_ref_id else None
         if story is None:
             story = Story([], order_id)
             self.all.append(story)
         story.said.append(trade)
         story.line_number = line_number
         for exec_id in (trade.exec_ref_id, trade.exec_id):
-            if exec_id:
-                self._by_id.setdefault((order, exec_id), story)
+            known = self._by_id.setdefault((order, exec_id), []) if exec_id else [story]
+            if story not in known:
+                known.append(story)
 
 
 def compare(
@@ -277,7 +283,8 @@ def compare(
         for exec_id in story.exec_ids:
             ours_by_exec_id.setdefault(exec_id, []).append(story)
     named: set[str] = set()  # ExecIDs of lines that cannot be read
-    first: dict[tuple[object, str, str], int] = {}  # (order, ExecID, ExecType) -> the first line that has it
+    # (order, ExecID, ExecType, which leg) -> the first line that has it
+    first: dict[tuple[object, str, str, str], int] = {}
     theirs = Stories()
 
     # A bust may stand before what it is about: trades first.
@@ -286,12 +293,13 @@ def compare(
         order = orders_by_cl_ord_id.get(trade.cl_ord_id, trade.cl_ord_id) if trade is not None else 0
         same_id = ours_by_exec_id.get(line.exec_id, ())
         ours = next((o for o in same_id if o.order_id == order), same_id[0] if same_id else None)
+        leg = trade.symbol if trade is not None and booked.are_several(order, line.exec_id) else ""
         here, order_id = (str(ours), ours.order_id) if ours is not None else ("", 0)
         if trade is None:
             named.add(line.exec_id)
             there = f"{line.text} ({line.reason})"
             breaks.append(Break(MALFORMED, line.exec_id, line.number, order_id, here, there))
-        elif (key := (order, line.exec_id, trade.exec_type)) in first:
+        elif (key := (order, line.exec_id, trade.exec_type, leg)) in first:
             there = f"{trade} (first on line {first[key]})"
             breaks.append(Break(DUPLICATE_AT_BROKER, line.exec_id, line.number, order_id, here, there))
         else:
@@ -301,7 +309,8 @@ def compare(
     pairs: dict[Story, Story] = {}  # ours -> theirs
     alone: list[Story] = []
     for story in theirs.all:
-        found = (booked.find(story.order_id, exec_id) for exec_id in sorted(story.exec_ids))
+        symbol = story.said[-1].symbol
+        found = (booked.find(story.order_id, exec_id, symbol) for exec_id in sorted(story.exec_ids))
         ours = next((o for o in found if o is not None and o not in pairs), None)
         if ours is None:
             alone.append(story)
