@@ -85,12 +85,15 @@ def _legs_by_the_way(
             if (of_leg := _same_execution(route, leg, ref))
         ]
     said = {find_leg(order, leg.leg_ref_id, leg.symbol): leg for leg in report.legs}
-    if any(number not in said or said[number].last_px <= 0 for number in range(1, len(order.legs) + 1)):
-        return [questioned(now_ns, order.order_id, report, "legs_without_price")]
+    parts = [
+        (said[number].last_qty or leg_qty(report.last_qty, leg.ratio_qty), said[number].last_px)
+        for number, leg in enumerate(order.legs, 1)
+        if number in said
+    ]
+    if len(parts) < len(order.legs) or any(qty <= 0 or px <= 0 for qty, px in parts):
+        return [questioned(now_ns, order.order_id, report, "legs_without_quantity_or_price")]
     found: Events = []
-    for number, leg in enumerate(order.legs, 1):
-        qty = said[number].last_qty or leg_qty(report.last_qty, leg.ratio_qty)
-        px = said[number].last_px
+    for number, (leg, (qty, px)) in enumerate(zip(order.legs, parts, strict=True), 1):
         of_leg = _same_execution(route, leg, ref)
         if of_leg:
             found.append(_corrected(order, route, number, report, of_leg, qty, px, now_ns))
@@ -240,7 +243,7 @@ def _combination_of_legs(
 ) -> Events:
     """Executions of the combination, so that it has executed as many as its legs make up, at their net price.
 
-    Their ExecIDs are made of that of the leg's report and the leg's number, since the venue gives them none.
+    Their ExecIDs are made of the leg's number and the ExecID of its report, since the venue gives them none.
     """
     target, net = _made_up(order, done)
     # By number: a snapshot does not keep the order in which they came.
@@ -248,14 +251,14 @@ def _combination_of_legs(
     stands = [(exec_id, x) for exec_id, x in known if x.stands]
     qty, notional = sum(x.qty for _, x in stands), sum(x.qty * x.px for _, x in stands)
     about = (now_ns, order.order_id, route.route_id)
-    own_id = f"{report.exec_id}/{done.leg}"
+    own_id = f"{done.leg}:{report.exec_id}"
     at_ns = report.transact_time_ns
     events: Events = []
     while qty > target:
         ref, x = stands.pop()
         qty -= x.qty
         notional -= x.qty * x.px
-        bust_id = f"{own_id}/{len(stands) + 1}"
+        bust_id = f"{done.leg}.{len(stands) + 1}:{report.exec_id}"
         events.append(ev.ExecutionBusted(*about, bust_id, ref, Qty(x.qty), Px(x.px), at_ns, report.text))
     if qty < target:
         px = _rounded(net - notional, target - qty)

@@ -10,7 +10,7 @@ import pytest
 
 from oms.core import events as ev
 from oms.core.state import State
-from oms.core.types import OrdStatus, Side, Terms, TimeInForce
+from oms.core.types import OrdStatus, Px, Qty, Side, Terms, TimeInForce
 from tests.core import combinations
 from tests.core.combinations import (
     SPREAD,
@@ -334,13 +334,13 @@ def test_whole_combinations_are_executed_when_all_legs_have_their_part(by_legs: 
     assert leg_fill(desk, "A", "IBM", "l1", "25", "89") == ["LegFilled IBM l1 25 89"]
     # Two of each, and half a combination of IBM: 890 less 1010.
     assert leg_fill(desk, "A", "GE", "l2", "40", "50.5") == [
-        "LegFilled GE l2 40 50.5", "OrderFilled l2/2 2 -120",
+        "LegFilled GE l2 40 50.5", "OrderFilled 2:l2 2 -120",
     ]  # fmt: skip
     assert desk.now() == "partially_filled 2 of 5, 3 open, as A"
     assert leg_fill(desk, "A", "GE", "l3", "60", "50.5") == ["LegFilled GE l3 60 50.5"]
     # All of them at 25 * 89 + 25 * 90 for IBM: 895 less 1010, of which two were at -120.
     assert leg_fill(desk, "A", "IBM", "l4", "25", "90") == [
-        "LegFilled IBM l4 25 90", "OrderFilled l4/1 3 -111.66666667",
+        "LegFilled IBM l4 25 90", "OrderFilled 1:l4 3 -111.66666667",
     ]  # fmt: skip
     assert desk.now() == "filled 5 of 5, 0 open, as A"
     assert ibm(desk) == "held 0, spent -575, position 50, open 0/0"
@@ -355,11 +355,11 @@ def test_a_bust_of_a_leg_takes_back_the_combinations_that_it_leaves_incomplete(b
     leg_fill(desk, "A", "IBM", "l3", "30", "90")
     assert desk.now() == "filled 5 of 5, 0 open, as A"
     assert leg_bust(desk, "A", "IBM", "b1", "l2") == [
-        "LegBusted 1 b1 l2 20 90", "ExecutionBusted b1/1/2 l3/1 3 -100", "OrderFilled b1/1 1 -100",
+        "LegBusted 1 b1 l2 20 90", "ExecutionBusted 1.2:b1 1:l3 3 -100", "OrderFilled 1:b1 1 -100",
     ]  # fmt: skip
     assert desk.now() == "partially_filled 3 of 5, 2 open, as A"
     assert leg_bust(desk, "A", "GE", "b2", "l1") == [
-        "LegBusted 2 b2 l1 100 50", "ExecutionBusted b2/2/2 b1/1 1 -100", "ExecutionBusted b2/2/1 l2/1 2 -100",
+        "LegBusted 2 b2 l1 100 50", "ExecutionBusted 2.2:b2 1:b1 1 -100", "ExecutionBusted 2.1:b2 1:l2 2 -100",
     ]  # fmt: skip
     leg_bust(desk, "A", "IBM", "b3", "l3")
     assert desk.now() == "new 0 of 5, 5 open, as A"
@@ -376,7 +376,7 @@ def test_the_newest_combination_is_taken_back_first_also_after_a_snapshot(by_leg
     leg_fill(desk, "A", "IBM", "l2", "30", "90")
     desk.state = State.load(desk.state.dump())
     assert leg_correct(desk, "A", "IBM", "c1", "l2", "10", "90") == [
-        "LegCorrected 1 c1 l2 10 90 30 90", "ExecutionBusted c1/1/2 l2/1 3 -100", "OrderFilled c1/1 1 -100",
+        "LegCorrected 1 c1 l2 10 90 30 90", "ExecutionBusted 1.2:c1 1:l2 3 -100", "OrderFilled 1:c1 1 -100",
     ]  # fmt: skip
 
 
@@ -387,7 +387,7 @@ def test_another_price_of_a_leg_is_another_price_of_the_combination(by_legs: Des
     leg_fill(desk, "A", "GE", "l1", "100", "50")
     leg_fill(desk, "A", "IBM", "l2", "50", "90")
     assert leg_correct(desk, "A", "IBM", "c1", "l2", "50", "91") == [
-        "LegCorrected 1 c1 l2 50 91 50 90", "ExecutionCorrected c1/1 l2/1 5 -90 5 -100",
+        "LegCorrected 1 c1 l2 50 91 50 90", "ExecutionCorrected 1:c1 1:l2 5 -90 5 -100",
     ]  # fmt: skip
     assert desk.today() == "5 of 5 at -90"
 
@@ -398,7 +398,7 @@ def test_legs_that_make_more_combinations_than_ordered_are_questioned_as_both(by
     desk.ack()
     leg_fill(desk, "A", "GE", "l1", "120", "50")
     assert leg_fill(desk, "A", "IBM", "l2", "60", "90") == [
-        "LegFilled IBM l2 60 90", "ReportQuestioned 1 overfill", "OrderFilled l2/1 6 -100",
+        "LegFilled IBM l2 60 90", "ReportQuestioned 1 overfill", "OrderFilled 1:l2 6 -100",
         "ReportQuestioned 1 overfill",
     ]  # fmt: skip
 
@@ -455,7 +455,7 @@ def test_without_a_price_for_every_leg_none_is_executed_and_all_stay_held(by_com
     new(desk)
     desk.ack()
     assert fill(desk, "A", "s1", "2", "-120", **priced(IBM="89")) == [
-        "OrderFilled s1 2 -120", "ReportQuestioned 1 legs_without_price",
+        "OrderFilled s1 2 -120", "ReportQuestioned 1 legs_without_quantity_or_price",
     ]  # fmt: skip
     assert ibm(desk) == "held 4950, spent 0, position 0, open 50/0"
     # The correction has them.
@@ -464,13 +464,28 @@ def test_without_a_price_for_every_leg_none_is_executed_and_all_stay_held(by_com
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize(("ibm", "qty"), [("-1", "20"), ("0", "20"), ("90", "-20")])
+def test_a_leg_s_price_or_quantity_that_makes_no_sense_is_none(
+    by_combination: Desk, ibm: str, qty: str
+) -> None:
+    desk = by_combination
+    new(desk)
+    desk.ack()
+    legs = (
+        combinations.cmd.LegExecution("", "IBM", Px(scaled(ibm)), Qty(scaled(qty))),
+        combinations.cmd.LegExecution("GE", "", Px(scaled("50"))),
+    )
+    assert fill(desk, "A", "s1", "2", legs=legs)[-1] == "ReportQuestioned 1 legs_without_quantity_or_price"
+    assert desk.risk("BLOCK", "IBM") == "held 4950, spent 0, position 0, open 50/0"
+
+
 def test_a_bust_finds_the_legs_that_a_correction_without_prices_left(by_combination: Desk) -> None:
     desk = by_combination
     new(desk)
     desk.ack()
     fill(desk, "A", "s1", "2", "-120", **priced(IBM="89", GE="50.5"))
     assert desk.correct("A", "c1", "s1", "2", "-119") == [
-        "ExecutionCorrected c1 s1 2 -119 2 -120", "ReportQuestioned 1 legs_without_price",
+        "ExecutionCorrected c1 s1 2 -119 2 -120", "ReportQuestioned 1 legs_without_quantity_or_price",
     ]  # fmt: skip
     assert desk.bust("A", "b1", "c1") == [
         "ExecutionBusted b1 c1 2 -119", "LegBusted 1 b1 s1 20 89", "LegBusted 2 b1 s1 40 50.5",
