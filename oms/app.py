@@ -19,7 +19,7 @@ from typing import Any
 import msgspec
 import uvloop
 
-from oms import __version__, destinations, reference
+from oms import __version__, destinations, manual, reference
 from oms.config import Config, ConfigError, address, relative_to
 from oms.core import commands as cmd
 from oms.core import events as ev
@@ -30,6 +30,8 @@ from oms.fix.sessions import Section, Sessions, SettingsError, read_settings, se
 from oms.journal.writer import JournalWriter
 from oms.kernel import Kernel
 from oms.loop import TurnLoop, settle_heap
+from oms.manual import NAME as DESK
+from oms.manual import ManualDesk
 from oms.operator import OperatorSocket
 from oms.paper import DEFINITION as PAPER_DEFINITION
 from oms.paper import NAME as PAPER
@@ -58,7 +60,7 @@ class Engine:
             if version_of(s) == FIX42 and s["TargetCompID"] not in config.capability
         ]
         venue_names = [section["TargetCompID"] for section in self.venues]
-        defined += destinations.definitions(config, [*venue_names, PAPER], time.time_ns())
+        defined += destinations.definitions(config, [*venue_names, PAPER, DESK], time.time_ns())
         _check_names(config, [section["TargetCompID"] for section in self.clients], venue_names)
         for section in self.venues:
             known = config.capability.get(section["TargetCompID"])
@@ -78,10 +80,10 @@ class Engine:
             raise
 
     def _start(self, defined: list[ev.Event], venue_names: list[str], host: str, port: int) -> None:
-        names = [*venue_names, PAPER]
+        names = [*venue_names, PAPER, DESK]
         speakers = {s["TargetCompID"]: version_of(s) for s in (*self.clients, *self.venues)}
         writers = {name: WRITERS[version] for name, version in speakers.items() if version in WRITERS}
-        timed = recover_directory(self.directory, names, [PAPER], self.journal.next_seq - 1, writers)
+        timed = recover_directory(self.directory, names, [PAPER, DESK], self.journal.next_seq - 1, writers)
         found = timed.recovered
         for event in found.missing:
             self.journal.append(ev.encode(event))
@@ -110,7 +112,11 @@ class Engine:
             )
             self.door = Door((host, port), allowed, self.sessions.poll_clients, inner_port, self.watch)
         self.operator = OperatorSocket(
-            Path(self.config.files.operator_socket), kernel.on_command, self.status, self.watch.add
+            Path(self.config.files.operator_socket),
+            kernel.on_command,
+            self.status,
+            self.watch.add,
+            lambda asked: manual.entered(kernel.state, asked, str(self.journal.next_seq)),
         )
         self.sessions.poll()
         self._venue_peers = {s["TargetCompID"]: _peer(s) for s in self.venues}
@@ -120,15 +126,16 @@ class Engine:
             f"{self.journal.epoch}.{self.journal.next_seq}",
         )
         kernel.local[PAPER] = self.paper
-        if PAPER in {
-            self.config.engine.venue,
-            *self.config.venues.values(),
-            *(table.venue for table in self.config.destination.values()),
-            *(leg for table in self.config.strategy.values() for leg, _ in table.legs),
-        }:
+        in_use = _in_use(self.config)
+        if PAPER in in_use:
             kernel.record(ev.SessionLoggedOn(time.time_ns(), PAPER))
             self.paper.publish_prices()
+        desk = ManualDesk(kernel.state, lambda command: kernel.on_command(command, DESK))
+        kernel.local[DESK] = desk
+        if DESK in in_use:
+            kernel.record(ev.SessionLoggedOn(time.time_ns(), DESK))
         self.paper.restore()
+        desk.restore()
         kernel.take_queued()
         kernel.work()
         self._snapshot_seq = timed.from_snapshot
@@ -314,7 +321,7 @@ def _sessions_of(config: Config) -> tuple[list[Section], list[Section]]:
         raise ConfigError(str(error)) from None
     names = [section["TargetCompID"] for section in (*clients, *venues)]
     for name in names:
-        if names.count(name) > 1 or name == PAPER:
+        if names.count(name) > 1 or name in (PAPER, DESK):
             raise ConfigError(
                 f"{config.path}: two sessions are named {name}: a TargetCompID must be used once"
             )
@@ -327,6 +334,16 @@ def _sessions_of(config: Config) -> tuple[list[Section], list[Section]]:
     return clients, venues
 
 
+def _in_use(config: Config) -> set[str]:
+    """The names that orders may be sent to."""
+    return {
+        config.engine.venue,
+        *config.venues.values(),
+        *(name for table in config.destination.values() for name in (table.venue, table.reroute_to)),
+        *(leg for table in config.strategy.values() for leg, _ in table.legs),
+    }
+
+
 def _seconds_of_day(text: str) -> int | None:
     """HH:MM as seconds; None for empty."""
     if not text:
@@ -337,7 +354,7 @@ def _seconds_of_day(text: str) -> int | None:
 
 def _check_names(config: Config, clients: list[str], venues: list[str]) -> None:
     """What names a session names one that there is. Raises ConfigError."""
-    known = destinations.names(config, [PAPER, *venues])
+    known = destinations.names(config, [PAPER, DESK, *venues])
     for name in {config.engine.venue, *config.venues.values()}:
         if name not in known:
             raise ConfigError(

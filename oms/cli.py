@@ -584,6 +584,40 @@ def phone(
     out.print(f"entered: {side} {qty} {symbol}" + (f" at {price}" if price else ""))
 
 
+By = Annotated[str, typer.Option("--approved-by", help="The second person, who approves it.")]
+
+
+@app.command()
+def fill(
+    order: Annotated[str, typer.Argument(help="The order's number.")],
+    qty: Annotated[str, typer.Argument(help="Quantity.")],
+    price: Annotated[str, typer.Argument(help="Price.")],
+    who: Who,
+    approved_by: By,
+    why: Why,
+    config: ConfigOption = DEFAULT_CONFIG,
+) -> None:
+    """Enter a fill of an order that the manual desk has. It needs two people."""
+    people = {"who": who, "approved_by": approved_by, "why": why}
+    _ask(config, {"do": "fill", "order": order, "qty": qty, "price": price, **people})
+    out.print(f"entered: order {order} executed {qty} at {price}")
+
+
+@app.command()
+def bust(
+    order: Annotated[str, typer.Argument(help="The order's number.")],
+    exec_id: Annotated[str, typer.Argument(help="The desk's ExecID of the fill.")],
+    who: Who,
+    approved_by: By,
+    why: Why,
+    config: ConfigOption = DEFAULT_CONFIG,
+) -> None:
+    """Take back a fill that was entered at the manual desk. It needs two people."""
+    people = {"who": who, "approved_by": approved_by, "why": why}
+    _ask(config, {"do": "bust", "order": order, "exec_id": exec_id, **people})
+    out.print(f"entered: order {order}, {exec_id} does not stand")
+
+
 def _ask(config: Path, question: dict[str, Any]) -> dict[str, Any]:
     from oms.operator import ask
 

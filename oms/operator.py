@@ -4,6 +4,8 @@
     {"ok": true}
     {"do": "phone", "session": "CLIENT1", "account": "ACC-ALPHA", "symbol": "IBM", "side": "buy",
      "qty": "100", "price": "99.5", "who": "jane"}
+    {"do": "fill", "order": "7", "qty": "100", "price": "99.5", "who": "jane", "approved_by": "joe",
+     "why": "by telephone"}
     {"do": "next_day", "who": "jane"}
     {"do": "status"}
 
@@ -32,6 +34,10 @@ _MAX_LINE: Final = 4096
 _MAX_PATH: Final = 107
 
 
+def _no_desk(asked: dict[str, Any]) -> cmd.Command:
+    raise ValueError("there is no manual desk")
+
+
 class OperatorSocket:
     """Listens at `path`; `submit(command, source)` takes what is asked, `status(digest)` says how it is."""
 
@@ -41,6 +47,7 @@ class OperatorSocket:
         submit: Callable[[cmd.Command, str], None],
         status: Callable[[bool], dict[str, Any]],
         watch: Callable[[int], None],
+        entered: Callable[[dict[str, Any]], cmd.Command] = _no_desk,
     ) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         if len(os.fsencode(path)) > _MAX_PATH:
@@ -51,6 +58,7 @@ class OperatorSocket:
         self._path = path
         self._submit = submit
         self._status = status
+        self._entered = entered
         self._watch = watch
         self._listener = socket.socket(socket.AF_UNIX)
         self._listener.bind(str(path))
@@ -89,6 +97,11 @@ class OperatorSocket:
                 self._clients[client] = rest
         return busy
 
+    def _enter(self, asked: dict[str, Any]) -> None:
+        """What happened at the manual desk. Raises ValueError."""
+        command = self._entered(asked)
+        self._submit(command, f"operator:{asked['who']}+{asked['approved_by']}")
+
     def close(self) -> None:
         """Stop listening and remove the socket."""
         for client in (*self._clients, self._listener):
@@ -111,8 +124,13 @@ class OperatorSocket:
                 who = _person(asked)
                 self._submit(_phone_order(asked), f"operator:{who}")
                 return {"ok": True}
+            if do in ("fill", "bust"):
+                self._enter(asked)
+                return {"ok": True}
             if do not in ("halt", "resume"):
-                raise ValueError(f"do must be halt, resume, next_day, phone or status, not {do!r}")
+                raise ValueError(
+                    f"do must be halt, resume, next_day, phone, fill, bust or status, not {do!r}"
+                )
             scope, value = str(asked.get("scope", "all")), str(asked.get("value", ""))
             who, why = str(asked.get("who", "")), str(asked.get("why", ""))
             if scope not in SCOPES:
