@@ -33,12 +33,15 @@ from oms.loop import TurnLoop, settle_heap
 from oms.manual import NAME as DESK
 from oms.manual import ManualDesk
 from oms.operator import OperatorSocket
+from oms.paper import CROSS, PaperVenue
 from oms.paper import DEFINITION as PAPER_DEFINITION
 from oms.paper import NAME as PAPER
-from oms.paper import PaperVenue
 from oms.recovery import recover_directory, sent_messages, take_snapshot
 
 log = logging.getLogger("oms")
+
+LOCAL = (PAPER, CROSS, DESK)
+"""Venues of this process."""
 
 _LOGOUT_S = 2.0
 _ANSWER_S = 10.0
@@ -53,14 +56,18 @@ class Engine:
         self.config = config
         self.clients, self.venues = _sessions_of(config)
         host, port = address(Path(config.path), "listen", config.fix.listen)
-        defined = [*reference.definitions(config, time.time_ns()), PAPER_DEFINITION]
+        defined = [
+            *reference.definitions(config, time.time_ns()),
+            PAPER_DEFINITION,
+            msgspec.structs.replace(PAPER_DEFINITION, venue=CROSS),
+        ]
         defined += [
             msgspec.structs.replace(VENUE_42, venue=s["TargetCompID"])
             for s in self.venues
             if version_of(s) == FIX42 and s["TargetCompID"] not in config.capability
         ]
         venue_names = [section["TargetCompID"] for section in self.venues]
-        defined += destinations.definitions(config, [*venue_names, PAPER, DESK], time.time_ns())
+        defined += destinations.definitions(config, [*venue_names, *LOCAL], time.time_ns())
         _check_names(config, [section["TargetCompID"] for section in self.clients], venue_names)
         for section in self.venues:
             known = config.capability.get(section["TargetCompID"])
@@ -80,10 +87,10 @@ class Engine:
             raise
 
     def _start(self, defined: list[ev.Event], venue_names: list[str], host: str, port: int) -> None:
-        names = [*venue_names, PAPER, DESK]
+        names = [*venue_names, *LOCAL]
         speakers = {s["TargetCompID"]: version_of(s) for s in (*self.clients, *self.venues)}
         writers = {name: WRITERS[version] for name, version in speakers.items() if version in WRITERS}
-        timed = recover_directory(self.directory, names, [PAPER, DESK], self.journal.next_seq - 1, writers)
+        timed = recover_directory(self.directory, names, LOCAL, self.journal.next_seq - 1, writers)
         found = timed.recovered
         for event in found.missing:
             self.journal.append(ev.encode(event))
@@ -130,12 +137,22 @@ class Engine:
         if PAPER in in_use:
             kernel.record(ev.SessionLoggedOn(time.time_ns(), PAPER))
             self.paper.publish_prices()
+        cross = PaperVenue(
+            kernel.state,
+            lambda command: kernel.on_command(command, CROSS),
+            f"{self.journal.epoch}.{CROSS}.{self.journal.next_seq}",
+            CROSS,
+            quotes=False,
+        )
+        kernel.local[CROSS] = cross
+        if CROSS in in_use:
+            kernel.record(ev.SessionLoggedOn(time.time_ns(), CROSS))
         desk = ManualDesk(kernel.state, lambda command: kernel.on_command(command, DESK))
         kernel.local[DESK] = desk
         if DESK in in_use:
             kernel.record(ev.SessionLoggedOn(time.time_ns(), DESK))
-        self.paper.restore()
-        desk.restore()
+        for local in (self.paper, cross, desk):
+            local.restore()
         kernel.take_queued()
         kernel.work()
         self._snapshot_seq = timed.from_snapshot
@@ -321,7 +338,7 @@ def _sessions_of(config: Config) -> tuple[list[Section], list[Section]]:
         raise ConfigError(str(error)) from None
     names = [section["TargetCompID"] for section in (*clients, *venues)]
     for name in names:
-        if names.count(name) > 1 or name in (PAPER, DESK):
+        if names.count(name) > 1 or name in LOCAL:
             raise ConfigError(
                 f"{config.path}: two sessions are named {name}: a TargetCompID must be used once"
             )
@@ -354,7 +371,7 @@ def _seconds_of_day(text: str) -> int | None:
 
 def _check_names(config: Config, clients: list[str], venues: list[str]) -> None:
     """What names a session names one that there is. Raises ConfigError."""
-    known = destinations.names(config, [PAPER, DESK, *venues])
+    known = destinations.names(config, [*LOCAL, *venues])
     for name in {config.engine.venue, *config.venues.values()}:
         if name not in known:
             raise ConfigError(

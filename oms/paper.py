@@ -5,8 +5,12 @@ answers with the same commands that a venue's messages become, so that nothing i
 real one. It matches on the same book as the broker simulator (`core/matching.py`), against the other orders
 it was given and against quotes of its own.
 
-Prices are made up: every instrument has a reference price derived from its symbol, and quotes a few ticks
-either side of it that stand again as soon as they are traded away. Nothing here is market data.
+The same venue without quotes is the internal cross (`CROSS`): orders that are sent to it trade with each
+other or wait. Only those do: who sends them there allows it, as the first leg of a sequence, say.
+
+Prices of the paper venue are made up: every instrument has a reference price derived from its symbol, and
+quotes a few ticks either side of it that stand again as soon as they are traded away. Nothing here is market
+data.
 
 It keeps nothing on disk. After a restart `restore` puts the open orders back from the engine's state, and
 takes up again what was routed but not answered: a report of this venue is journaled before it is known to
@@ -39,6 +43,7 @@ from oms.core.types import (
 )
 
 NAME: Final = "paper"
+CROSS: Final = "cross"
 
 DEFINITION: Final = ev.VenueDefined(
     0,
@@ -55,12 +60,23 @@ _MAKER: Final = "maker"
 
 
 class PaperVenue:
-    """Answers routes of `state` through `submit(command)`.
+    """Answers routes of `state` to the venue `name` through `submit(command)`.
 
-    `run_id` keeps the ExecIDs of one start from those of every other.
+    `run_id` keeps the ExecIDs of one start from those of every other. Without `quotes` it has no liquidity of
+    its own.
     """
 
-    def __init__(self, state: State, submit: Callable[[cmd.Command], None], run_id: str) -> None:
+    def __init__(
+        self,
+        state: State,
+        submit: Callable[[cmd.Command], None],
+        run_id: str,
+        name: str = NAME,
+        *,
+        quotes: bool = True,
+    ) -> None:
+        self.name = name
+        self._quotes = quotes
         self._state = state
         self._submit = submit
         self._run_id = run_id
@@ -95,7 +111,7 @@ class PaperVenue:
         """Give every instrument that has none a reference price."""
         for symbol in self._state.instruments:
             if symbol not in self._state.reference_px:
-                self._submit(cmd.PublishPrice(symbol, self._reference(symbol), NAME))
+                self._submit(cmd.PublishPrice(symbol, self._reference(symbol), self.name))
 
     def restore(self) -> None:
         """Put back what was open before a restart, in the order of its arrival, and take up what was
@@ -105,7 +121,7 @@ class PaperVenue:
             (order, route)
             for order in self._state.orders.values()
             for route in order.routes
-            if route.venue == NAME and (not route.ended or route.requests)
+            if route.venue == self.name and (not route.ended or route.requests)
         ]
         routes.sort(key=lambda found: found[0].place)
         for order, route in routes:
@@ -199,7 +215,7 @@ class PaperVenue:
 
     def _fill(self, order: Order, route: Route, price: int, qty: int) -> cmd.VenueReport:
         return cmd.VenueReport(
-            NAME,
+            self.name,
             route.cl_ord_id,
             ExecType.TRADE,
             OrdStatus.FILLED if route.cum_qty + qty >= route.order_qty else OrdStatus.PARTIALLY_FILLED,
@@ -214,7 +230,7 @@ class PaperVenue:
     ) -> None:
         self._submit(
             cmd.VenueReport(
-                NAME,
+                self.name,
                 cl_ord_id or route.cl_ord_id,
                 exec_type,
                 status,
@@ -227,7 +243,7 @@ class PaperVenue:
     def _refuse(self, route: Route, cl_ord_id: str, text: str) -> None:
         self._submit(
             cmd.VenueCancelReject(
-                NAME, cl_ord_id, route.cl_ord_id, route.working, cxl_rej_reason=0, text=text
+                self.name, cl_ord_id, route.cl_ord_id, route.working, cxl_rej_reason=0, text=text
             )
         )
 
@@ -246,6 +262,8 @@ class PaperVenue:
 
     def _quote(self, symbol: str) -> None:
         """Let the quotes stand again at their full size, where no order of a client is in their way."""
+        if not self._quotes:
+            return
         book = self._books[symbol].book
         instrument = self._state.instruments[symbol]
         reference = self._state.reference_px.get(symbol) or self._reference(symbol)

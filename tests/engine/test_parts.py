@@ -151,3 +151,36 @@ def test_venue_gets_no_more_than_its_rate(desk_with: Callable[[str, Tables], Des
     for _ in range(12):
         assert desk.venue.take().type == "D"
     assert time.monotonic() - started > 0.4, "ten of them had to wait 50 ms each"
+
+
+def test_orders_of_two_clients_cross_before_they_go_out(desk_with: Callable[[str, Tables], Desk]) -> None:
+    tables: Tables = {"strategy.CROSS": {"kind": "sequential", "legs": [["cross", 300], ["SIM", 0]]}}
+    desk = desk_with("CROSS", tables)
+    other = RawClient(desk.engine.port, "CLIENT2", account="MAIN2")
+    other.log_on()
+    desk.client.order(SYMBOL, "1", 100, "99")
+    assert desk.client.seen(1, 150, 39) == [("0", "0")]
+    desk.client.ping()
+    other.order(SYMBOL, "2", 60, "98")
+    assert other.seen(2, 150, 32, 31) == [("0", None, None), ("F", "60", "99")]
+    assert desk.client.seen(1, 150, 32, 31, 151) == [("F", "60", "99", "40")]
+    rest = desk.venue.take()
+    assert values(rest, (35, 38)) == ("D", "40"), "what found nobody goes to the venue"
+    other.drop()
+
+
+def test_cross_is_as_it_was_after_a_kill(desk_with: Callable[[str, Tables], Desk]) -> None:
+    desk = desk_with("cross", {})
+    desk.client.order(SYMBOL, "1", 100, "99")
+    assert desk.client.seen(1, 150) == [("0",)]
+    desk.client.ping()
+    desk.engine.kill()
+    desk.client.drop()
+    desk.engine.start()
+    desk.client.log_on()
+    other = RawClient(desk.engine.port, "CLIENT2", account="MAIN2")
+    other.log_on()
+    other.order(SYMBOL, "2", 100, "99")
+    assert other.seen(2, 150, 39) == [("0", "0"), ("F", "2")]
+    assert desk.client.seen(1, 150, 39) == [("F", "2")]
+    other.drop()
