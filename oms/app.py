@@ -45,7 +45,7 @@ LOCAL = (PAPER, CROSS, DESK)
 
 _LOGOUT_S = 2.0
 _ANSWER_S = 10.0
-_LISTS_WAIT_S = 10.0
+_LISTS_WAIT_S = 15.0
 _DAY_NS = 86_400_000_000_000
 
 
@@ -211,10 +211,13 @@ class Engine:
         return busy
 
     def _lists_may_go_on(self) -> bool:
-        """Lists that the last stop has cut in half wait for the venues a while: they are about to log on."""
+        """Lists that the last stop has cut in half wait for the venues a while: they are about to log on, and
+        to say what they have.
+        """
         if self._lists_wait_until_s:
-            up = self.kernel.state.sessions_up
-            if time.monotonic() < self._lists_wait_until_s and not self._venue_peers.keys() <= up:
+            state = self.kernel.state
+            ready = self._venue_peers.keys() <= state.sessions_up and not state.questions
+            if time.monotonic() < self._lists_wait_until_s and not ready:
                 return False
             self._lists_wait_until_s = 0.0
         return True

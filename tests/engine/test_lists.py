@@ -269,6 +269,8 @@ def test_a_list_that_a_crash_cut_in_half_goes_on_after_the_restart(tmp_path: Pat
         session.client.log_on()
         while len({m[11] for m in seen}) < MANY:
             seen.append(session.venue.take())
+            if seen[-1].type == "H":
+                session.venue.report(seen[-1], "I", "A", t151=10)
         session.venue.ping()
         seen += session.venue.inbox
         assert Counter(m[11] for m in seen if m.type == "D").most_common(1)[0][1] == 1
