@@ -3,7 +3,7 @@
 A *day* is what an engine sees between morning and evening: prices from the venue, a client's orders, cancels
 and replaces, good and bad, and the venue's answers to them. It is made by the real parties, without sockets:
 the simulated client's `Workload` and `ClientView`, the `Kernel` with a journal in memory (`Tape`), and the
-broker simulator's `SimulatedExchange`. Every message between them is a whole FIX 4.4 text with header and
+broker simulator's `Broker`. Every message between them is a whole FIX 4.4 text with header and
 trailer, since that is what the engine parses and journals. The clock counts, it does not run.
 
 What the day leaves behind is what the benchmarks are about: the inputs as texts and as commands, the bodies
@@ -35,8 +35,9 @@ from oms.fix.wire import fields, utc_timestamp
 from oms.journal.reader import JournalReader
 from oms.journal.writer import JournalWriter
 from oms.kernel import Kernel, Ledger, read_message
+from oms.sim.broker import Broker
 from oms.sim.client_view import ClientView
-from oms.sim.exchange import SimulatedExchange
+from oms.sim.exchange import Exchange
 from oms.sim.instruments import SimInstrument, load_instruments
 from oms.sim.prices import first_prices
 from oms.sim.workload import Action, Workload
@@ -284,7 +285,7 @@ def day(messages: int, seed: int = 1) -> Day:
     inputs: list[Input] = []
     client, venue = _Party(CLIENT, kernel, inputs), _Party(VENUE, kernel, inputs)
     instruments = traded_instruments()
-    exchange = SimulatedExchange(instruments, seed=seed, id_prefix="SIM-")
+    broker = Broker(Exchange(instruments, seed=seed), id_prefix="SIM-")
     view = ClientView()
     workload = Workload(instruments, first_prices(seed, instruments), [ACCOUNT], seed=seed)
 
@@ -293,22 +294,23 @@ def day(messages: int, seed: int = 1) -> Day:
         kernel.flush(lambda session_id, text, *_: waiting[session_id].append(text))
         while client.waiting or venue.waiting:
             while venue.waiting:
-                for report in exchange.handle(fields(venue.waiting.popleft()), clock.now_ns):
+                for report in broker.handle(fields(venue.waiting.popleft()), clock.now_ns):
                     venue.send(report, clock)
             while client.waiting:
                 view.received(fields(client.waiting.popleft()))
             kernel.flush(lambda session_id, text, *_: waiting[session_id].append(text))
 
     waiting = {CLIENT: client.waiting, VENUE: venue.waiting}
-    exchange.publish_all()
-    for text in exchange.take_prices(len(instruments)):
+    broker.feed.all_due()
+    for text in broker.take_prices(len(instruments)):
         venue.send(text, clock)
     for n in range(messages):
         action = workload.next(view)
         client.send(_remembered(view, action, f"C{n}", clock.now_ns), clock)
         settle()
         if n % ORDERS_PER_PRICE == 0:
-            for text in (*exchange.step(clock.now_ns), *exchange.take_prices(1)):
+            broker.exchange.step(clock.now_ns)
+            for text in (*broker.take(), *broker.take_prices(1)):
                 venue.send(text, clock)
             settle()
     assert not view.violations, view.violations[:3]

@@ -25,10 +25,11 @@ from typing import Annotated, Any, NoReturn
 import msgspec
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from oms import __version__
-from oms.config import Config, ConfigError, load, relative_to
+from oms.config import Config, ConfigError, load
 
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, help="An order management system that speaks FIX."
@@ -157,46 +158,75 @@ def run(config: ConfigArgument = DEFAULT_CONFIG, verbose: VerboseOption = False)
 @app.command()
 def sim(
     config: ConfigArgument = Path("config/desk.toml"),
+    scenario: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="Play this scenario and end with its verdict; may be repeated.", show_default=False
+        ),
+    ] = None,
+    tell: Annotated[
+        str, typer.Option(help="Tell the running simulator something: 'halt AAPL', 'phase closing', ...")
+    ] = "",
     orders_file: Annotated[
-        Path | None, typer.Option(help="Write the venue's orders here at the end and on SIGUSR1.")
+        Path | None, typer.Option(help="Write the brokers' orders here at the end and on SIGUSR1.")
     ] = None,
     spin: Annotated[bool, typer.Option(help="Never sleep.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
-    """Run the broker simulator: a FIX venue with order books, until Ctrl-C."""
+    """Run the broker simulator: FIX venues with order books, until Ctrl-C or the end of the scenarios."""
     loaded = load(config)
-    from oms.sim.instruments import load_instruments
-    from oms.sim.venue import Venue
+    if tell:
+        _tell_simulator(loaded, tell, as_json)
+        return
+    from oms.sim import verdict
+    from oms.simulation import Simulator, scenario_of
 
-    port = _sim_port(loaded)
-    trade_file = Path(loaded.sim.trade_file)
-    trade_file.parent.mkdir(parents=True, exist_ok=True)
-    instruments = load_instruments(
-        relative_to(loaded, loaded.reference.instruments), relative_to(loaded, loaded.reference.tick_rules)
-    )
-    with Venue(
-        instruments,
-        port=port,
-        seed=loaded.sim.seed,
-        settings=relative_to(loaded, loaded.sim.settings),
-        trade_file=trade_file,
-        orders_file=orders_file,
-        store_path=Path(loaded.sim.store) if loaded.sim.store else None,
-        spin=spin,
-    ) as venue:
-        out.print(f"the broker simulator listens on 127.0.0.1:{port}, {len(instruments)} instruments")
-        venue.run()
-    out.print("stopped")
+    scenarios = [scenario_of(path) for path in scenario or ()]
+    with Simulator(loaded, orders_file=orders_file, spin=spin) as simulator:
+        if not as_json:
+            names, ports = (
+                ", ".join(simulator.venue.house.brokers),
+                ", ".join(map(str, simulator.venue.ports)),
+            )
+            out.print(
+                f"the broker simulator listens on 127.0.0.1:{ports}, {simulator.instruments} instruments"
+                f" ({names})"
+            )
+        if not scenarios:
+            simulator.run()
+            out.print("stopped")
+            return
+        simulator.play(scenarios, lambda run: None if as_json else _announce(run.scenario))
+        runs = simulator.runs
+    if as_json:
+        _print_json(verdict.as_data(runs))
+    else:
+        verdict.show(out, runs)
+    if not verdict.good(runs) or len(runs) < len(scenarios):
+        raise typer.Exit(DISAGREES)
 
 
-def _sim_port(config: Config) -> int:
-    from oms.fix.sessions import read_settings
+def _announce(scenario: Any) -> None:
+    out.print(f"[bold]{escape(scenario.title)}[/]")
+    if scenario.about:
+        out.print(escape(scenario.about.strip()))
 
-    if not config.sim.settings:
-        raise ConfigError(f"{config.path}: [sim] settings is missing: the simulator's session file")
-    text = read_settings(relative_to(config, config.sim.settings))[0].get("SocketAcceptPort", "")
-    if not text.isdigit():
-        raise ConfigError(f"{relative_to(config, config.sim.settings)}: no SocketAcceptPort")
-    return int(text)
+
+def _tell_simulator(config: Config, words: str, as_json: bool) -> None:
+    from oms.sim.control import ask
+
+    if not config.sim.control:
+        raise ConfigError(f"{config.path}: [sim] control is missing: the simulator's local socket")
+    try:
+        answer = ask(Path(config.sim.control), words)
+    except (FileNotFoundError, ConnectionRefusedError):
+        _fail(f"{config.sim.control}: no simulator listens here", SYSTEM)
+    if as_json:
+        _print_json(answer)
+    elif answer["ok"]:
+        out.print(escape(str(answer["said"])))
+    if not answer["ok"]:
+        _fail(str(answer["error"]), USAGE)
 
 
 @app.command()

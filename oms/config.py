@@ -69,8 +69,9 @@ class SimTable(Strict, frozen=True):
 
     settings: str = ""
     trade_file: str = "var/sim-trades.csv"
-    store: str = ""  # where its session survives a restart; empty keeps it in memory
+    store: str = ""  # where its sessions and orders survive a restart; empty keeps them in memory
     seed: int = 1
+    control: str = ""  # a local socket for whoever steers it; empty: none
 
 
 class PostTable(Strict, frozen=True):
@@ -155,6 +156,8 @@ class Config(Strict, frozen=True):
     rate: dict[str, RateTable] = field(default_factory=dict)
     reconcile: dict[str, ReconcileTable] = field(default_factory=dict)
     sim: SimTable = field(default_factory=SimTable)
+    broker: dict[str, dict[str, Any]] = field(default_factory=dict)  # see oms/sim/profile.py
+    exchange: dict[str, dict[str, Any]] = field(default_factory=dict)
     post: PostTable = field(default_factory=PostTable)
     path: str = ""  # of the file itself; filled in by load
 
@@ -219,12 +222,13 @@ def read_toml(path: Path) -> dict[str, Any]:
         raise ConfigError(f"{path}: not valid TOML: {error}") from None
 
 
-def convert(path: Path, raw: object, kind: type[T]) -> T:
-    """Plain data as a strict struct. Raises ConfigError naming the key and its line."""
+def convert(path: Path, raw: object, kind: type[T], inside: str = "") -> T:
+    """Plain data as a strict struct; `inside` is the table of the file that it was. Raises ConfigError naming
+    the key and its line."""
     try:
         return msgspec.convert(raw, kind)
     except msgspec.ValidationError as error:
-        raise ConfigError(_explain(path, str(error))) from None
+        raise ConfigError(_explain(path, str(error), inside)) from None
 
 
 def address(path: Path, key: str, text: str) -> tuple[str, int]:
@@ -235,16 +239,66 @@ def address(path: Path, key: str, text: str) -> tuple[str, int]:
     return host, int(port)
 
 
-def _explain(path: Path, message: str) -> str:
+def _explain(path: Path, message: str, inside: str = "") -> str:
     """msgspec says "Object contains unknown field `x` - at `$.engine`": say it as file, line and key."""
     what, _, where = message.partition(" - at ")
     where = where.strip("`").removeprefix("$").removeprefix(".")
+    if inside:
+        where = f"{inside}.{where}" if where and not where.startswith("[") else inside + where
     unknown = re.search(r"unknown field `([^`]+)`", what)
     if unknown is not None:
         key = f"{where}.{unknown.group(1)}" if where else unknown.group(1)
-        return f"{path}, line {line_of(path, unknown.group(1))}: unknown key {key}"
+        line = line_at(path, key) or line_of(path, unknown.group(1))
+        return f"{path}, line {line}: unknown key {key}"
     leaf = re.sub(r"\[[^\]]*\]", "", where).rpartition(".")[2]
-    return f"{path}, line {line_of(path, leaf)}: {where or 'file'}: {what}"
+    line = line_at(path, where) or line_of(path, leaf)
+    return f"{path}, line {line}: {where or 'file'}: {what}"
+
+
+_PART = re.compile(r"\[(\d+|\.\.\.)\]|([^.\[\]]+)")
+_HEADER = re.compile(r"\s*(\[\[?)\s*([^\[\]]+?)\s*\]\]?\s*(?:#.*)?")
+_KEY = re.compile(r"""\s*((?:[\w-]+|"[^"]*"|'[^']*')(?:\s*\.\s*(?:[\w-]+|"[^"]*"|'[^']*'))*)\s*=""")
+
+
+def line_at(path: Path, where: str) -> int:
+    """The line that sets a key given by its whole way, as "broker.A.macro[1].do"; of the table or the value
+    that it would be in, if it is not there; 0 if that is not there either. "[...]" is any name."""
+    wanted = [index or name for index, name in _PART.findall(where)]
+    best, found = 0, 0
+    here: list[str] = []
+    counts: dict[tuple[str, ...], int] = {}
+    for number, line in enumerate(path.read_text().splitlines(), 1):
+        header, key = _HEADER.fullmatch(line), _KEY.match(line)
+        if header is not None:
+            place = here = _table(_names(header[2]), counts, is_new_entry=header[1] == "[[")
+        elif key is not None:
+            place = here + _names(key[1])
+        else:
+            continue
+        if best < len(place) <= len(wanted) and _fits(place, wanted):
+            best, found = len(place), number
+    return found
+
+
+def _table(names: list[str], counts: dict[tuple[str, ...], int], is_new_entry: bool) -> list[str]:
+    """The whole way of a header: with the numbers of the entries that its tables are, counted so far."""
+    place: list[str] = []
+    for n, name in enumerate(names, start=1):
+        place.append(name)
+        table = tuple(place)
+        if is_new_entry and n == len(names):
+            counts[table] = counts.get(table, -1) + 1
+        if table in counts:
+            place.append(str(counts[table]))
+    return place
+
+
+def _names(dotted: str) -> list[str]:
+    return [name.strip().strip("\"'") for name in dotted.split(".")]
+
+
+def _fits(place: list[str], wanted: list[str]) -> bool:
+    return all(want in (name, "...") for name, want in zip(place, wanted, strict=False))
 
 
 def line_of(path: Path, key: str) -> int:

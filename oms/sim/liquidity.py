@@ -14,10 +14,11 @@ int ids, orders under str ids.
 import random
 from typing import Final
 
-from oms.core.matching import MatchingBook, Trade
+from oms.core.matching import Trade
 from oms.core.price_book import Resting
-from oms.core.types import SCALE, OrdType, Side
+from oms.core.types import SCALE, Side
 from oms.sim.instruments import SimInstrument
+from oms.sim.market import Market
 
 SHARES: Final = (100, 1_500)
 """The range of a quote's size, in shares; rounded to lots, at least one."""
@@ -28,7 +29,7 @@ class Ladder:
 
     __slots__ = ("_book", "_instrument", "_levels", "_made", "_quotes", "_rng", "_rungs")
 
-    def __init__(self, instrument: SimInstrument, book: MatchingBook, seed: int, levels: int) -> None:
+    def __init__(self, instrument: SimInstrument, book: Market, seed: int, levels: int) -> None:
         self._instrument = instrument
         self._book = book
         self._levels = levels
@@ -64,7 +65,7 @@ class Ladder:
         self._rungs = self._around(reference_px)
         for side, price in self._rungs:
             id, qty = self._draw()
-            outcome = self._book.enter(id, side, OrdType.LIMIT, price, qty)
+            outcome = self._book.quote(id, side, price, qty)
             trades += outcome.trades
             if outcome.resting_qty:
                 self._quotes[side, price] = id

@@ -33,8 +33,7 @@ def first_prices(seed: int, instruments: Iterable[SimInstrument]) -> dict[str, P
 
 
 class ReferencePrices:
-    """The current reference price of every instrument, and which of them have moved since somebody last
-    asked."""
+    """The current reference price of every instrument."""
 
     __slots__ = ("_first", "_instruments", "_rngs", "_seed", "px")
 
@@ -58,3 +57,28 @@ class ReferencePrices:
         moved = Px(self._instruments[symbol].move(px, ticks if up else -ticks))
         self.px[symbol] = moved
         return moved
+
+    def set(self, symbol: str, px: int) -> None:
+        """Have an instrument be worth something else. It walks on from there, and back to its first price."""
+        self.px[symbol] = Px(px)
+
+
+class PriceFeed:
+    """The prices that one listener has not been told. An instrument that moves several times is told once."""
+
+    __slots__ = ("_prices", "moved")
+
+    def __init__(self, prices: ReferencePrices) -> None:
+        self._prices = prices
+        self.moved: dict[str, None] = {}  # symbols, in the order in which they moved
+
+    def all_due(self) -> None:
+        """Have every instrument's price told again: somebody has just logged on."""
+        self.moved = dict.fromkeys(self._prices.px)
+
+    def take(self, limit: int) -> list[tuple[str, Px]]:
+        """The present price of at most that many instruments, longest waiting first."""
+        symbols = [symbol for symbol, _ in zip(self.moved, range(limit), strict=False)]
+        for symbol in symbols:
+            del self.moved[symbol]
+        return [(symbol, self._prices.px[symbol]) for symbol in symbols]

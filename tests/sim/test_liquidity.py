@@ -6,10 +6,11 @@ import pytest
 
 from oms.core.types import SCALE, Side, format_scaled
 from oms.fix.wire import fields
-from oms.sim.exchange import SimulatedExchange
+from oms.sim.broker import Broker
+from oms.sim.exchange import Exchange
 from oms.sim.instruments import SimInstrument, load_instruments
 from oms.sim.prices import ReferencePrices, first_prices
-from tests.sim.exchange_kit import NOW_NS, ask
+from tests.sim.broker_kit import NOW_NS, ask
 
 CONFIG = Path(__file__).resolve().parents[2] / "config"
 
@@ -34,19 +35,20 @@ def order(cl_ord_id: str, symbol: str, side: str, shares: int, px: int, tif: str
 
 def day(seed: int, instruments: list[SimInstrument]) -> list[str]:
     """Everything a venue says on a short day."""
-    exchange = SimulatedExchange(instruments, seed=seed)
+    broker = Broker(Exchange(instruments, seed=seed))
     said: list[str] = []
     for n in range(200):
         instrument = instruments[n % 20]
-        px = exchange.prices.px[instrument.symbol]
+        px = broker.exchange.prices.px[instrument.symbol]
         side = Side.BUY if n % 3 else Side.SELL
         away = (n % 7 - 3) * (1 if side == Side.BUY else -1)
         shares = 100 * (1 + n % 11)
-        said += exchange.handle(
+        said += broker.handle(
             order(f"A{n}", instrument.symbol, side, shares, instrument.move(px, away)), NOW_NS + n
         )
-        said += exchange.step(NOW_NS + n)
-        said += exchange.take_prices(1)
+        broker.exchange.step(NOW_NS + n)
+        said += broker.take()
+        said += broker.take_prices(1)
     return said
 
 
@@ -58,7 +60,7 @@ def test_same_seed_same_day(instruments: list[SimInstrument]) -> None:
 def test_first_prices_are_on_ticks_and_known_without_asking(instruments: list[SimInstrument]) -> None:
     prices = first_prices(3, instruments)
     assert all(i.on_tick(prices[i.symbol]) for i in instruments)
-    assert SimulatedExchange(instruments, seed=3).prices.px == prices
+    assert Exchange(instruments, seed=3).prices.px == prices
 
 
 def test_prices_do_not_depend_on_the_other_instruments(instruments: list[SimInstrument]) -> None:
@@ -77,13 +79,13 @@ def test_walk_stays_near_and_on_ticks(instruments: list[SimInstrument]) -> None:
 
 
 def test_quotes_stand_on_ticks_on_both_sides(instruments: list[SimInstrument]) -> None:
-    exchange = SimulatedExchange(instruments, seed=3)
+    broker = Broker(Exchange(instruments, seed=3))
     for instrument in instruments[::50]:
-        book = exchange.market(instrument.symbol).book
+        book = broker.exchange.market(instrument.symbol).book
         book.check()
         bids, asks = book.depth(Side.BUY, 9), book.depth(Side.SELL, 9)
         assert len(bids) == len(asks) == 5
-        assert bids[0][0] < exchange.prices.px[instrument.symbol] < asks[0][0]
+        assert bids[0][0] < broker.exchange.prices.px[instrument.symbol] < asks[0][0]
         for price, qty in bids + asks:
             assert instrument.on_tick(price)
             assert qty % instrument.lot_size == 0
@@ -91,13 +93,13 @@ def test_quotes_stand_on_ticks_on_both_sides(instruments: list[SimInstrument]) -
 
 def test_marketable_limit_fills_in_parts_and_its_rest_is_left_alone(instruments: list[SimInstrument]) -> None:
     """An order that takes the whole ladder up to its limit rests: new quotes stay behind it."""
-    exchange = SimulatedExchange(instruments, seed=3)
-    px = exchange.prices.px["AAPL"]
-    tick = exchange.instruments["AAPL"].move(px, 2)
-    reports = ask(exchange, order("A", "AAPL", Side.BUY, 50_000, tick))
+    broker = Broker(Exchange(instruments, seed=3))
+    px = broker.exchange.prices.px["AAPL"]
+    tick = broker.exchange.instruments["AAPL"].move(px, 2)
+    reports = ask(broker, order("A", "AAPL", Side.BUY, 50_000, tick))
     assert [r["150"] for r in reports] == ["0", "F", "F"]
     assert reports[-1]["39"] == "1"
-    book = exchange.market("AAPL").book
+    book = broker.exchange.market("AAPL").book
     best_bid, best_ask = book.best(Side.BUY), book.best(Side.SELL)
     assert best_bid is not None
     assert best_ask is not None
@@ -106,46 +108,47 @@ def test_marketable_limit_fills_in_parts_and_its_rest_is_left_alone(instruments:
 
 
 def test_a_passive_order_is_filled_when_the_price_moves_through_it(instruments: list[SimInstrument]) -> None:
-    exchange = SimulatedExchange(instruments, seed=3)
-    px = exchange.prices.px["AAPL"]
-    instrument = exchange.instruments["AAPL"]
-    ask(exchange, order("A", "AAPL", Side.BUY, 100, instrument.move(px, -1)))
-    ask(exchange, order("B", "AAPL", Side.SELL, 100, instrument.move(px, 1)))
+    broker = Broker(Exchange(instruments, seed=3))
+    px = broker.exchange.prices.px["AAPL"]
+    instrument = broker.exchange.instruments["AAPL"]
+    ask(broker, order("A", "AAPL", Side.BUY, 100, instrument.move(px, -1)))
+    ask(broker, order("B", "AAPL", Side.SELL, 100, instrument.move(px, 1)))
     filled: dict[str, dict[str, str]] = {}
     for _ in range(200):
-        for report in map(fields, exchange.move_price("AAPL", NOW_NS)):
+        broker.exchange.move_price("AAPL", NOW_NS)
+        for report in map(fields, broker.take()):
             assert report["150"] == "F"
             filled[report["11"]] = report
-        exchange.market("AAPL").book.check()
+        broker.exchange.market("AAPL").book.check()
     assert {i: r["39"] for i, r in filled.items()} == {"A": "2", "B": "2"}
     assert filled["A"]["31"] == format_scaled(instrument.move(px, -1)), "at the resting order's price"
 
 
 def test_quotes_come_back_after_they_were_taken(instruments: list[SimInstrument]) -> None:
-    exchange = SimulatedExchange(instruments, seed=3)
-    px = exchange.prices.px["AAPL"]
-    far = exchange.instruments["AAPL"].move(px, 5)
+    broker = Broker(Exchange(instruments, seed=3))
+    px = broker.exchange.prices.px["AAPL"]
+    far = broker.exchange.instruments["AAPL"].move(px, 5)
     for n in range(20):
-        reports = ask(exchange, order(f"A{n}", "AAPL", Side.BUY, 50_000, far, "3"))
+        reports = ask(broker, order(f"A{n}", "AAPL", Side.BUY, 50_000, far, "3"))
         assert len(reports) == 7, "new, five executions, the rest canceled"
 
 
 def test_prices_are_published_once_however_often_they_moved(instruments: list[SimInstrument]) -> None:
-    exchange = SimulatedExchange(instruments[:3], seed=3)
+    broker = Broker(Exchange(instruments[:3], seed=3))
     for _ in range(5):
-        exchange.move_price(instruments[1].symbol, NOW_NS)
-    exchange.move_price(instruments[0].symbol, NOW_NS)
-    first = [fields(text) for text in exchange.take_prices(1)]
+        broker.exchange.move_price(instruments[1].symbol, NOW_NS)
+    broker.exchange.move_price(instruments[0].symbol, NOW_NS)
+    first = [fields(text) for text in broker.take_prices(1)]
     assert [(m["35"], m["55"], m["269"]) for m in first] == [("W", instruments[1].symbol, "2")]
-    assert first[0]["270"] == format_scaled(exchange.prices.px[instruments[1].symbol])
-    assert [fields(text)["55"] for text in exchange.take_prices(9)] == [instruments[0].symbol]
-    assert exchange.take_prices(9) == []
-    exchange.publish_all()
-    assert exchange.unpublished == 3
+    assert first[0]["270"] == format_scaled(broker.exchange.prices.px[instruments[1].symbol])
+    assert [fields(text)["55"] for text in broker.take_prices(9)] == [instruments[0].symbol]
+    assert broker.take_prices(9) == []
+    broker.feed.all_due()
+    assert len(broker.feed.moved) == 3
 
 
 def test_lots_of_a_hundred(instruments: list[SimInstrument]) -> None:
     tokyo = next(i for i in instruments if i.lot_size == 100 * SCALE)
-    exchange = SimulatedExchange([tokyo], seed=3)
-    [report] = ask(exchange, order("A", tokyo.symbol, Side.BUY, 50, exchange.prices.px[tokyo.symbol]))
+    broker = Broker(Exchange([tokyo], seed=3))
+    [report] = ask(broker, order("A", tokyo.symbol, Side.BUY, 50, broker.exchange.prices.px[tokyo.symbol]))
     assert (report["150"], report["103"]) == ("8", "13")

@@ -17,9 +17,12 @@ import pytest
 from oms.core.types import SCALE, OrdType, Side, format_scaled
 from oms.sim.client import Client, NotLoggedOn
 from oms.sim.prices import first_prices
+from oms.sim.profile import BrokerProfile, ExchangeProfile
 from oms.sim.venue import Venue
 from oms.sim.workload import Workload, run
 from tests.sim.wire_kit import LISTED, RawClient, free_port
+
+STILL = {"SIM": ExchangeProfile(steps_per_s=0)}
 
 
 @pytest.fixture
@@ -31,11 +34,10 @@ def port() -> int:
 def venue(port: int, tmp_path: Path) -> Iterator[Venue]:
     venue = Venue(
         LISTED,
-        port=port,
+        {"SIM": BrokerProfile(port=port, trade_file=str(tmp_path / "trades.csv"))},
+        STILL,
         seed=3,
-        trade_file=tmp_path / "trades.csv",
         orders_file=tmp_path / "orders.json",
-        steps_per_s=0,
     )
     venue.poll()
     yield venue
@@ -81,6 +83,8 @@ def test_order_is_filled_reported_and_recorded(venue: Venue, client: Client, tmp
         "last_qty",
         "last_px",
         "transact_time",
+        "exec_type",
+        "exec_ref_id",
     ]
     assert [r["exec_id"] for r in rows] == list(client.view.executions)
     assert {r["cl_ord_id"] for r in rows} == {cl_ord_id}
@@ -129,19 +133,21 @@ def test_both_sides_agree_after_a_workload(venue: Venue, client: Client, tmp_pat
         for mine, name in (("cum", "cum_qty"), ("leaves", "leaves_qty"), ("avg", "avg_px")):
             assert format_scaled(ours[mine]) == theirs[name], (name, theirs, ours)
     # What no venue would take was among it, and each kind of order.
-    assert venue.exchange.stats["rejected"] > 0
-    assert venue.exchange.stats["duplicate_orders"] > 0
+    assert venue.broker.stats["rejected"] > 0
+    assert venue.broker.stats["duplicate_orders"] > 0
     assert client.view.counts["5"] > 0
     assert np.all(client.latencies_ns() > 0)
 
 
 def test_prices_can_be_made_to_stand_still(port: int) -> None:
-    with Venue(LISTED, port=port, steps_per_s=1_000) as venue:
+    with Venue(
+        LISTED, {"SIM": BrokerProfile(port=port)}, {"SIM": ExchangeProfile(steps_per_s=1_000)}
+    ) as venue:
         first = dict(venue.exchange.prices.px)
         deadline = time.monotonic() + 5
         while venue.exchange.prices.px == first and time.monotonic() < deadline:
             venue.poll()
-        venue.stand_still()
+        venue.house.stand_still()
         moved = dict(venue.exchange.prices.px)
         assert moved != first
         for _ in range(20):
@@ -153,13 +159,13 @@ def test_prices_can_be_made_to_stand_still(port: int) -> None:
 def test_no_exception_leaves_a_callback(
     venue: Venue, client: Client, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    def fails(message: object, now_ns: int) -> list[str]:
+    def fails(message: object, now_ns: int, text: str) -> list[str]:
         raise RuntimeError("made to fail")
 
     with monkeypatch.context() as patch:
-        patch.setattr(venue.exchange, "handle", fails)
+        patch.setattr(venue.broker, "handle", fails)
         client.send_new("AAA", Side.BUY, SCALE, ord_type=OrdType.MARKET)
-        assert client.wait(lambda: venue.exchange.stats["exceptions"] == 1, 5, venue.poll)
+        assert client.wait(lambda: venue.errors == 1, 5, venue.poll)
     assert "made to fail" in capfd.readouterr().err
     after = client.send_new("AAA", Side.BUY, SCALE, ord_type=OrdType.MARKET)
     assert client.wait(lambda: client.orders[after]["status"] == "2", 5, venue.poll)
@@ -192,8 +198,9 @@ def test_what_was_missed_while_away_comes_by_resend_at_present_prices(venue: Ven
     assert not venue.logged_on
     # While nobody is there the order is filled, and prices move.
     for _ in range(200):
-        venue._send(venue.exchange.move_price("AAA", time.time_ns()))
-    order = venue.exchange.order("A")
+        venue.exchange.move_price("AAA", time.time_ns())
+    venue.poll()
+    order = venue.broker.order("A")
     assert order is not None
     assert order.ord_status == "2"
 
@@ -204,7 +211,7 @@ def test_what_was_missed_while_away_comes_by_resend_at_present_prices(venue: Ven
     fills = [m for m in again.of_type("8") if m["150"] == "F"]
     assert {m["43"] for m in fills} == {"Y"}
     assert fills[-1]["14"] == "10"
-    assert venue.exchange.stats["exceptions"] == 0
+    assert venue.errors == 0
     again.wait(lambda: any("43" in m for m in again.of_type("W")))
     # A price that is sent again is sent as it is now, not as it was.
     now = {symbol: format_scaled(px) for symbol, px in venue.exchange.prices.px.items()}
@@ -227,7 +234,7 @@ def test_nothing_waits_behind_a_resend_request_that_came_early(venue: Venue, por
     raw.send("D", (11, "fifth"), *order)
     raw.next_seq = 2
     raw.send("4", (43, "Y"), (122, "20260102-10:00:00"), (123, "Y"), (36, 3))
-    raw.wait(lambda: venue.exchange.order("third") is not None)
+    raw.wait(lambda: venue.broker.order("third") is not None)
     # The venue notices that it still waits, and provokes an answer.
     raw.wait(lambda: bool(raw.of_type("1")))
     raw.next_seq = 6
@@ -236,7 +243,7 @@ def test_nothing_waits_behind_a_resend_request_that_came_early(venue: Venue, por
     assert raw.of_type("2")[1]["7"] == "4"
     raw.next_seq = 4
     raw.send("4", (43, "Y"), (122, "20260102-10:00:00"), (123, "Y"), (36, 5))
-    raw.wait(lambda: venue.exchange.order("fifth") is not None)
+    raw.wait(lambda: venue.broker.order("fifth") is not None)
     raw.drop()
 
 
@@ -249,23 +256,24 @@ def test_survives_many_connections_that_are_dropped(venue: Venue, port: int) -> 
             "D", (11, f"A{n}"), (55, "AAA"), (54, 1), (38, 1), (40, 1), (59, 0), (60, "20260102-10:00:00")
         )
         if n % 2:
-            raw.wait(lambda: venue.exchange.stats["orders"] == n + 1)  # noqa: B023
+            raw.wait(lambda: venue.broker.stats["orders"] == n + 1)  # noqa: B023
         next_seq = raw.next_seq
         raw.drop()
         if not n % 2:
             deadline = time.monotonic() + 5
-            while venue.exchange.stats["orders"] < n + 1 and time.monotonic() < deadline:
+            while venue.broker.stats["orders"] < n + 1 and time.monotonic() < deadline:
                 venue.poll()
         while venue.logged_on:
             venue.poll()
-    assert venue.exchange.stats["logons"] == 20
-    assert venue.exchange.stats["duplicate_orders"] == 0
-    assert venue.exchange.stats["exceptions"] == 0
+    assert venue.broker.stats["logons"] == 20
+    assert venue.broker.stats["duplicate_orders"] == 0
+    assert venue.errors == 0
 
 
 def test_client_comes_back_by_itself(port: int, tmp_path: Path) -> None:
     """The venue goes away and comes back with its sequence numbers; the client notices and goes on."""
-    first = Venue(LISTED, port=port, seed=3, steps_per_s=0, store_path=tmp_path / "store")
+    profiles = {"SIM": BrokerProfile(port=port)}
+    first = Venue(LISTED, profiles, STILL, seed=3, store_path=tmp_path / "store")
     client = Client(port=port, sender="OMS", target="SIM")
     client.connect(5, first.poll)
     a = client.send_new("AAA", Side.BUY, 100 * SCALE, ord_type=OrdType.MARKET)
@@ -275,7 +283,7 @@ def test_client_comes_back_by_itself(port: int, tmp_path: Path) -> None:
     with pytest.raises(NotLoggedOn):
         client.send_new("AAA", Side.BUY, SCALE, ord_type=OrdType.MARKET)
     del first
-    second = Venue(LISTED, port=port, seed=3, steps_per_s=0, store_path=tmp_path / "store")
+    second = Venue(LISTED, profiles, STILL, seed=3, store_path=tmp_path / "store")
     client.connect(10, second.poll)
     b = client.send_new("AAA", Side.BUY, 100 * SCALE, ord_type=OrdType.MARKET)
     assert client.wait(lambda: client.orders[b]["status"] in ("2", "4"), 5, second.poll)
@@ -310,9 +318,10 @@ def test_first_logon_may_reset_the_sequence_numbers(venue: Venue, port: int) -> 
 PROGRAM = """
 import sys
 from pathlib import Path
+from oms.sim.profile import BrokerProfile
 from oms.sim.venue import Venue
 from tests.sim.wire_kit import LISTED
-with Venue(LISTED, port=int(sys.argv[1]), orders_file=Path(sys.argv[2])) as venue:
+with Venue(LISTED, {"SIM": BrokerProfile(port=int(sys.argv[1]))}, orders_file=Path(sys.argv[2])) as venue:
     venue.poll()
     print("listening", flush=True)
     venue.run()

@@ -6,8 +6,9 @@ import pytest
 
 from oms.core.types import SCALE, OrdType, Px, Qty, format_scaled
 from oms.fix.wire import fields
+from oms.sim.broker import Broker
 from oms.sim.client_view import ClientView
-from oms.sim.exchange import SimulatedExchange
+from oms.sim.exchange import Exchange
 from oms.sim.instruments import SimInstrument
 from oms.sim.prices import first_prices
 from oms.sim.workload import MIX, Action, Workload
@@ -16,7 +17,7 @@ from tests.sim.wire_kit import LISTED
 
 def play(seed: int, count: int, max_open: int = 30) -> tuple[list[Action], ClientView]:
     """A workload against an exchange, without sockets: what was done, and what the client knows then."""
-    exchange = SimulatedExchange(LISTED, seed=3)
+    broker = Broker(Exchange(LISTED, seed=3))
     view = ClientView()
     workload = Workload(LISTED, first_prices(3, LISTED), ["ACC"], seed=seed, max_open=max_open)
     actions = []
@@ -45,7 +46,9 @@ def play(seed: int, count: int, max_open: int = 30) -> tuple[list[Action], Clien
             "40": action.ord_type,
             "44": format_scaled(action.price),
         }
-        for report in exchange.handle(message, n) + exchange.step(n):
+        reports = broker.handle(message, n)
+        broker.exchange.step(n)
+        for report in reports + broker.take():
             view.received(fields(report))
     return actions, view
 

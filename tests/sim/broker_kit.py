@@ -3,7 +3,8 @@ tick."""
 
 from oms.core.types import SCALE, OrdType, Px, Qty, Side, TimeInForce
 from oms.fix.wire import fields
-from oms.sim.exchange import SimulatedExchange
+from oms.sim.broker import Broker
+from oms.sim.exchange import Exchange
 from oms.sim.instruments import SimInstrument
 
 X = SimInstrument("X", ((Px(0), Px(SCALE)),), Qty(SCALE))
@@ -12,9 +13,9 @@ NOW_NS = 1_700_000_000_000_000_000
 Fields = dict[str, str]
 
 
-def empty_exchange(**options: object) -> SimulatedExchange:
-    """A venue for X without background liquidity: only what a test puts there."""
-    return SimulatedExchange([X], liquidity_levels=0, **options)  # type: ignore[arg-type]
+def empty_broker(**options: object) -> Broker:
+    """A broker for X without background liquidity: only what a test puts there."""
+    return Broker(Exchange([X], liquidity_levels=0), **options)  # type: ignore[arg-type]
 
 
 def new(
@@ -64,9 +65,9 @@ def status(cl_ord_id: str, side: str = Side.BUY, **more: str) -> Fields:
     return {"35": "H", "11": cl_ord_id, "55": "X", "54": side, **more}
 
 
-def ask(exchange: SimulatedExchange, *messages: Fields) -> list[Fields]:
+def ask(broker: Broker, *messages: Fields) -> list[Fields]:
     """The reports that these messages cause."""
-    return [fields(report) for message in messages for report in exchange.handle(message, NOW_NS)]
+    return [fields(report) for message in messages for report in broker.handle(message, NOW_NS)]
 
 
 def brief(reports: list[Fields]) -> list[str]:

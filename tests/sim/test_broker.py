@@ -3,15 +3,15 @@
 import pytest
 
 from oms.core.types import SCALE, Px, Qty, Side, TimeInForce
-from oms.sim.exchange import Execution
+from oms.sim.broker import Execution
 from oms.sim.instruments import SimInstrument
-from tests.sim.exchange_kit import (
+from tests.sim.broker_kit import (
     NOW_NS,
     X,
     ask,
     brief,
     cancel,
-    empty_exchange,
+    empty_broker,
     new,
     replace,
     status,
@@ -25,12 +25,12 @@ IOC, FOK = TimeInForce.IOC, TimeInForce.FOK
 
 
 def test_passive_order_rests() -> None:
-    assert brief(ask(empty_exchange(), new("A", BUY, 10, 100))) == ["A 0/0 0+10"]
+    assert brief(ask(empty_broker(), new("A", BUY, 10, 100))) == ["A 0/0 0+10"]
 
 
 def test_every_field_of_an_execution() -> None:
-    exchange = empty_exchange(id_prefix="P-")
-    reports = ask(exchange, new("A", SELL, 10, 100), new("B", BUY, 4, 101, **{"1": "ACC"}))
+    broker = empty_broker(id_prefix="P-")
+    reports = ask(broker, new("A", SELL, 10, 100), new("B", BUY, 4, 101, **{"1": "ACC"}))
     assert reports[-1] == {
         "35": "8",
         "37": "P-O2",
@@ -55,9 +55,9 @@ def test_every_field_of_an_execution() -> None:
 
 
 def test_taker_meets_makers_by_price_then_time_at_their_prices() -> None:
-    exchange = empty_exchange()
-    ask(exchange, new("late", SELL, 5, 101), new("dear", SELL, 5, 102), new("later", SELL, 5, 101))
-    assert brief(ask(exchange, new("B", BUY, 13, 102))) == [
+    broker = empty_broker()
+    ask(broker, new("late", SELL, 5, 101), new("dear", SELL, 5, 102), new("later", SELL, 5, 101))
+    assert brief(ask(broker, new("B", BUY, 13, 102))) == [
         "B 0/0 0+13",
         "late F/2 5+0 5@101",
         "B F/1 5+8 5@101",
@@ -69,15 +69,15 @@ def test_taker_meets_makers_by_price_then_time_at_their_prices() -> None:
 
 
 def test_average_price_over_several_makers() -> None:
-    exchange = empty_exchange()
-    reports = ask(exchange, new("S", SELL, 1, 100), new("T", SELL, 2, 101), new("B", BUY, 3, 101))
+    broker = empty_broker()
+    reports = ask(broker, new("S", SELL, 1, 100), new("T", SELL, 2, 101), new("B", BUY, 3, 101))
     assert reports[-1]["6"] == "100.66666667"
 
 
 def test_remainder_of_a_marketable_limit_rests() -> None:
-    exchange = empty_exchange()
-    assert brief(ask(exchange, new("S", SELL, 3, 100), new("B", BUY, 5, 100)))[-1] == "B F/1 3+2 3@100"
-    assert brief(ask(exchange, new("S2", SELL, 2, 99)))[1:] == ["B F/2 5+0 2@100", "S2 F/2 2+0 2@100"]
+    broker = empty_broker()
+    assert brief(ask(broker, new("S", SELL, 3, 100), new("B", BUY, 5, 100)))[-1] == "B F/1 3+2 3@100"
+    assert brief(ask(broker, new("S2", SELL, 2, 99)))[1:] == ["B F/2 5+0 2@100", "S2 F/2 2+0 2@100"]
 
 
 @pytest.mark.parametrize(
@@ -92,9 +92,9 @@ def test_remainder_of_a_marketable_limit_rests() -> None:
     ids=["ioc", "fok not fillable", "fok fillable", "ioc away", "market"],
 )
 def test_what_may_not_rest_is_canceled(order: dict[str, str], expected: list[str]) -> None:
-    exchange = empty_exchange()
-    ask(exchange, new("S", SELL, 3, 100))
-    reports = ask(exchange, order)
+    broker = empty_broker()
+    ask(broker, new("S", SELL, 3, 100))
+    reports = ask(broker, order)
     assert brief(reports) == expected
     if expected[-1].startswith("B 4"):
         assert reports[-1]["58"]
@@ -103,8 +103,8 @@ def test_what_may_not_rest_is_canceled(order: dict[str, str], expected: list[str
 
 def test_executions_are_told_before_they_are_reported() -> None:
     told: list[Execution] = []
-    exchange = empty_exchange(on_execution=told.append)
-    ask(exchange, new("S", SELL, 3, 100), replace("S2", "S", 4, 100, SELL), new("B", BUY, 4, 100))
+    broker = empty_broker(on_execution=told.append)
+    ask(broker, new("S", SELL, 3, 100), replace("S2", "S", 4, 100, SELL), new("B", BUY, 4, 100))
     assert [(e.cl_ord_id, e.side, e.last_qty, e.last_px, e.transact_time_ns) for e in told] == [
         ("S2", SELL, 4 * SCALE, 100 * SCALE, NOW_NS),
         ("B", BUY, 4 * SCALE, 100 * SCALE, NOW_NS),
@@ -131,35 +131,35 @@ def test_executions_are_told_before_they_are_reported() -> None:
     ids=["symbol", "no quantity", "lot", "tick", "price 0", "decimals", "side", "time in force", "type"],
 )
 def test_refused_order(order: dict[str, str], ord_rej_reason: str) -> None:
-    exchange = empty_exchange()
-    [report] = ask(exchange, order)
+    broker = empty_broker()
+    [report] = ask(broker, order)
     assert (report["150"], report["39"], report["151"], report["103"]) == ("8", "8", "0", ord_rej_reason)
-    assert exchange.stats["rejected"] == 1
+    assert broker.stats["rejected"] == 1
     # A refused id is not known to a status request, and is spent.
-    assert brief(ask(exchange, status("A"))) == ["A I/8 0+0"]
-    assert ask(exchange, new("A", BUY, 1, 100))[0]["103"] == "6"
+    assert brief(ask(broker, status("A"))) == ["A I/8 0+0"]
+    assert ask(broker, new("A", BUY, 1, 100))[0]["103"] == "6"
 
 
 def test_duplicate_cl_ord_id_is_refused_and_counted() -> None:
     """*Source:* FIX order state matrix F.1.a: the rejection describes the first order."""
-    exchange = empty_exchange()
-    ask(exchange, new("A", BUY, 10, 100), new("S", SELL, 4, 100))
-    [report] = ask(exchange, new("A", BUY, 15, 100))
+    broker = empty_broker()
+    ask(broker, new("A", BUY, 10, 100), new("S", SELL, 4, 100))
+    [report] = ask(broker, new("A", BUY, 15, 100))
     assert brief([report]) == ["A 8/1 4+6"]
     assert (report["103"], report["37"], report["38"]) == ("6", "O1", "10")
-    assert exchange.stats["duplicate_orders"] == 1
-    assert brief(ask(exchange, status("A"))) == ["A I/1 4+6"], "the first one lives on"
+    assert broker.stats["duplicate_orders"] == 1
+    assert brief(ask(broker, status("A"))) == ["A I/1 4+6"], "the first one lives on"
 
 
 def test_poss_resend_of_a_known_order_is_answered_with_its_status() -> None:
-    exchange = empty_exchange()
-    ask(exchange, new("A", BUY, 10, 100))
-    assert brief(ask(exchange, new("A", BUY, 10, 100, **{"97": "Y"}))) == ["A I/0 0+10"]
-    assert exchange.stats["duplicate_orders"] == 0
+    broker = empty_broker()
+    ask(broker, new("A", BUY, 10, 100))
+    assert brief(ask(broker, new("A", BUY, 10, 100, **{"97": "Y"}))) == ["A I/0 0+10"]
+    assert broker.stats["duplicate_orders"] == 0
 
 
 def test_unsupported_message() -> None:
-    [report] = ask(empty_exchange(), {"35": "q", "34": "7"})
+    [report] = ask(empty_broker(), {"35": "q", "34": "7"})
     assert (report["35"], report["45"], report["372"], report["380"]) == ("j", "7", "q", "3")
 
 
@@ -167,29 +167,29 @@ def test_unsupported_message() -> None:
 
 
 def test_cancel() -> None:
-    exchange = empty_exchange()
-    [report] = ask(exchange, new("A", BUY, 10, 100), cancel("C", "A"))[1:]
+    broker = empty_broker()
+    [report] = ask(broker, new("A", BUY, 10, 100), cancel("C", "A"))[1:]
     assert brief([report]) == ["C 4/4 0+0"]
     assert report["41"] == "A"
-    assert brief(ask(exchange, new("S", SELL, 1, 100))) == ["S 0/0 0+1"], "nothing is left in the book"
+    assert brief(ask(broker, new("S", SELL, 1, 100))) == ["S 0/0 0+1"], "nothing is left in the book"
 
 
 def test_cancel_of_a_partly_filled_order_keeps_what_was_executed() -> None:
-    exchange = empty_exchange()
-    ask(exchange, new("A", BUY, 10, 100), new("S", SELL, 4, 100))
-    assert brief(ask(exchange, cancel("C", "A"))) == ["C 4/4 4+0"]
+    broker = empty_broker()
+    ask(broker, new("A", BUY, 10, 100), new("S", SELL, 4, 100))
+    assert brief(ask(broker, cancel("C", "A"))) == ["C 4/4 4+0"]
 
 
 def test_cancel_that_crosses_a_fill_is_too_late() -> None:
-    exchange = empty_exchange()
-    ask(exchange, new("A", BUY, 4, 100), new("S", SELL, 4, 100))
-    assert brief(ask(exchange, cancel("C", "A"))) == ["C refused 1/0 2"]
+    broker = empty_broker()
+    ask(broker, new("A", BUY, 4, 100), new("S", SELL, 4, 100))
+    assert brief(ask(broker, cancel("C", "A"))) == ["C refused 1/0 2"]
 
 
 def test_cancel_that_crosses_an_accepted_replace_finds_its_order() -> None:
-    exchange = empty_exchange()
-    ask(exchange, new("A", BUY, 10, 100), replace("R", "A", 12, 100))
-    [report] = ask(exchange, cancel("C", "A"))
+    broker = empty_broker()
+    ask(broker, new("A", BUY, 10, 100), replace("R", "A", 12, 100))
+    [report] = ask(broker, cancel("C", "A"))
     assert brief([report]) == ["C 4/4 0+0"]
     assert report["41"] == "R"
 
@@ -208,17 +208,17 @@ def test_cancel_that_crosses_an_accepted_replace_finds_its_order() -> None:
     ids=["unknown", "replace unknown", "duplicate", "side", "type", "quantity", "tick"],
 )
 def test_refused_request(request_: dict[str, str], expected: str) -> None:
-    exchange = empty_exchange()
-    ask(exchange, new("A", BUY, 10, 100))
-    [report] = ask(exchange, request_)
+    broker = empty_broker()
+    ask(broker, new("A", BUY, 10, 100))
+    [report] = ask(broker, request_)
     assert brief([report]) == [expected]
     assert report["37"] == ("NONE" if expected.endswith("8") else "O1")
 
 
 def test_nothing_can_be_asked_of_a_canceled_order() -> None:
-    exchange = empty_exchange()
-    ask(exchange, new("A", BUY, 10, 100), cancel("C", "A"))
-    assert brief(ask(exchange, cancel("C2", "C"), replace("R", "A", 20, 100))) == [
+    broker = empty_broker()
+    ask(broker, new("A", BUY, 10, 100), cancel("C", "A"))
+    assert brief(ask(broker, cancel("C2", "C"), replace("R", "A", 20, 100))) == [
         "C2 refused 1/0 4",
         "R refused 2/0 4",
     ]
@@ -233,33 +233,33 @@ def test_nothing_can_be_asked_of_a_canceled_order() -> None:
     ids=["smaller keeps its place", "same keeps its place", "larger goes last", "another price leaves"],
 )
 def test_replace_and_priority(qty: int, price: int, first: str) -> None:
-    exchange = empty_exchange()
-    ask(exchange, new("B", BUY, 10, 100), new("C", BUY, 10, 100))
-    assert brief(ask(exchange, replace("R", "B", qty, price))) == [f"R 5/0 0+{qty}"]
-    assert brief(ask(exchange, new("S", SELL, 1, 100)))[1].split()[0] == first
+    broker = empty_broker()
+    ask(broker, new("B", BUY, 10, 100), new("C", BUY, 10, 100))
+    assert brief(ask(broker, replace("R", "B", qty, price))) == [f"R 5/0 0+{qty}"]
+    assert brief(ask(broker, new("S", SELL, 1, 100)))[1].split()[0] == first
 
 
 def test_replace_up_of_a_partly_filled_order_gives_the_total() -> None:
-    exchange = empty_exchange()
-    ask(exchange, new("A", BUY, 10, 100), new("S", SELL, 4, 100))
-    assert brief(ask(exchange, replace("R", "A", 15, 100))) == ["R 5/1 4+11"]
-    assert brief(ask(exchange, new("T", SELL, 20, 100)))[1:] == ["R F/2 15+0 11@100", "T F/1 11+9 11@100"]
+    broker = empty_broker()
+    ask(broker, new("A", BUY, 10, 100), new("S", SELL, 4, 100))
+    assert brief(ask(broker, replace("R", "A", 15, 100))) == ["R 5/1 4+11"]
+    assert brief(ask(broker, new("T", SELL, 20, 100)))[1:] == ["R F/2 15+0 11@100", "T F/1 11+9 11@100"]
 
 
 @pytest.mark.parametrize("qty", [4, 2])
 def test_replace_to_or_below_cum_qty_stops_executing(qty: int) -> None:
-    exchange = empty_exchange()
-    ask(exchange, new("A", BUY, 10, 100), new("S", SELL, 4, 100))
-    [report] = ask(exchange, replace("R", "A", qty, 100))
+    broker = empty_broker()
+    ask(broker, new("A", BUY, 10, 100), new("S", SELL, 4, 100))
+    [report] = ask(broker, replace("R", "A", qty, 100))
     assert brief([report]) == ["R 5/2 4+0"]
     assert report["38"] == "4"
-    assert brief(ask(exchange, new("T", SELL, 1, 100))) == ["T 0/0 0+1"]
+    assert brief(ask(broker, new("T", SELL, 1, 100))) == ["T 0/0 0+1"]
 
 
 def test_replace_to_a_marketable_price_executes() -> None:
-    exchange = empty_exchange()
-    ask(exchange, new("S", SELL, 3, 105), new("A", BUY, 10, 100))
-    assert brief(ask(exchange, replace("R", "A", 10, 105))) == [
+    broker = empty_broker()
+    ask(broker, new("S", SELL, 3, 105), new("A", BUY, 10, 100))
+    assert brief(ask(broker, replace("R", "A", 10, 105))) == [
         "R 5/0 0+10",
         "S F/2 3+0 3@105",
         "R F/1 3+7 3@105",
@@ -267,17 +267,17 @@ def test_replace_to_a_marketable_price_executes() -> None:
 
 
 def test_filled_order_may_grow_at_its_price() -> None:
-    exchange = empty_exchange()
-    ask(exchange, new("A", BUY, 4, 100), new("S", SELL, 4, 100))
-    assert brief(ask(exchange, replace("R1", "A", 6, 101))) == ["R1 refused 2/0 2"]
-    assert brief(ask(exchange, replace("R2", "A", 6, 100))) == ["R2 5/1 4+2"]
-    assert brief(ask(exchange, new("T", SELL, 2, 100)))[1] == "R2 F/2 6+0 2@100"
+    broker = empty_broker()
+    ask(broker, new("A", BUY, 4, 100), new("S", SELL, 4, 100))
+    assert brief(ask(broker, replace("R1", "A", 6, 101))) == ["R1 refused 2/0 2"]
+    assert brief(ask(broker, replace("R2", "A", 6, 100))) == ["R2 5/1 4+2"]
+    assert brief(ask(broker, new("T", SELL, 2, 100)))[1] == "R2 F/2 6+0 2@100"
 
 
 def test_chain_of_replaces_that_were_sent_without_waiting() -> None:
-    exchange = empty_exchange()
+    broker = empty_broker()
     reports = ask(
-        exchange,
+        broker,
         new("A", BUY, 4, 100),
         replace("R1", "A", 5, 100),
         replace("R2", "R1", 6, 100),
@@ -291,25 +291,25 @@ def test_chain_of_replaces_that_were_sent_without_waiting() -> None:
 
 
 def test_status_for_any_accepted_id_of_the_chain() -> None:
-    exchange = empty_exchange()
-    ask(exchange, new("A", BUY, 10, 100), replace("R", "A", 12, 100), new("S", SELL, 5, 100))
+    broker = empty_broker()
+    ask(broker, new("A", BUY, 10, 100), replace("R", "A", 12, 100), new("S", SELL, 5, 100))
     for cl_ord_id in ("A", "R"):
-        [report] = ask(exchange, status(cl_ord_id, **{"790": "Q7"}))
+        [report] = ask(broker, status(cl_ord_id, **{"790": "Q7"}))
         assert brief([report]) == [f"{cl_ord_id} I/1 5+7"]
         assert (report["38"], report["790"], report["17"], report["37"]) == ("12", "Q7", "0", "O1")
 
 
 def test_status_of_an_accepted_cancel() -> None:
-    exchange = empty_exchange()
-    ask(exchange, new("A", BUY, 10, 100), cancel("C", "A"))
-    assert brief(ask(exchange, status("C"), status("A"))) == ["C I/4 0+0", "A I/4 0+0"]
+    broker = empty_broker()
+    ask(broker, new("A", BUY, 10, 100), cancel("C", "A"))
+    assert brief(ask(broker, status("C"), status("A"))) == ["C I/4 0+0", "A I/4 0+0"]
 
 
 def test_status_of_what_never_came_or_was_refused_is_unknown() -> None:
-    exchange = empty_exchange()
-    ask(exchange, new("A", BUY, 4, 100), new("S", SELL, 4, 100), cancel("C", "A"))
+    broker = empty_broker()
+    ask(broker, new("A", BUY, 4, 100), new("S", SELL, 4, 100), cancel("C", "A"))
     for cl_ord_id in ("never", "C"):
-        [report] = ask(exchange, status(cl_ord_id))
+        [report] = ask(broker, status(cl_ord_id))
         assert (report["150"], report["39"], report["37"], report["58"]) == (
             "I",
             "8",
@@ -322,9 +322,9 @@ def test_status_of_what_never_came_or_was_refused_is_unknown() -> None:
 
 
 def test_dump() -> None:
-    exchange = empty_exchange()
-    ask(exchange, new("A", BUY, 10, 100), replace("R", "A", 12, 100), new("S", SELL, 5, 100))
-    dump = exchange.dump()
+    broker = empty_broker()
+    ask(broker, new("A", BUY, 10, 100), replace("R", "A", 12, 100), new("S", SELL, 5, 100))
+    dump = broker.dump()
     assert dump["stats"] == {"executions": 2, "messages": 3, "orders": 2, "replaces": 1}
     first = dump["orders"][0]
     assert first == {
