@@ -4,7 +4,7 @@ The price, in this order:
 
 1. the one at which most is executed;
 2. of these, the one that leaves the smallest surplus: the difference of what could be bought and sold there;
-3. of these, the nearest to the reference price; of two equally near ones the higher.
+3. of these, the nearest to the reference price. They lie side by side, so there is only one.
 
 Every price on a tick counts, not only those that somebody has named. Demand and supply change at the limits
 of orders only, so it is enough to look at these, at the ticks beside them, and at the reference price.
@@ -63,12 +63,12 @@ def clearing(
     prices = {reference_px, *limits}
     prices.update(move(limit, ticks) for limit in limits for ticks in (-1, 1))
     demand, supply = _Demand(buys), _Supply(sells)
-    best: tuple[int, int, int, int] | None = None
+    best: tuple[int, int, int] | None = None
     found: Clearing | None = None
     for price in prices:
         bought, sold = demand.at(price), supply.at(price)
         volume, surplus = min(bought, sold), bought - sold
-        key = (-volume, abs(surplus), abs(price - reference_px), -price)
+        key = (-volume, abs(surplus), abs(price - reference_px))
         if volume and (best is None or key < best):
             best, found = key, Clearing(price, volume, surplus)
     return found

@@ -375,7 +375,7 @@ class Broker:
         if order.ord_status in ENDED:
             return
         self.stats["rejected"] += 1
-        self.exchange.withdraw(order, now_ns)
+        self.exchange.withdraw(order)
         order.ord_status = OrdStatus.REJECTED
         self._by_cl_ord_id.pop(order.cl_ord_id, None)
         self._refused_ids.add(order.cl_ord_id)
@@ -451,7 +451,7 @@ class Broker:
         if order.limit is not None:
             order.price = parse_scaled(message["44"])
         if order.terms is not None or not message.keys().isdisjoint(TERM_TAGS):
-            order.terms = self._checker.terms_of_replace(message, order)
+            order.terms = self._checker.terms_of_replace(message, order, order.order_qty)
             self._checker.wrong(self.exchange.instruments[order.symbol], order, now_ns)
         if self.profile.version == FIX42:
             order.idle_status = REPLACED
@@ -467,7 +467,8 @@ class Broker:
             order_qty = parse_scaled(message["38"])
             price = parse_scaled(message["44"]) if message["40"] in (OrdType.LIMIT, OrdType.STOP_LIMIT) else 0
             odd = order.terms is not None or not message.keys().isdisjoint(TERM_TAGS)
-            terms = self._checker.terms_of_replace(message, order) if odd else None
+            new_qty = max(order_qty, order.cum_qty)
+            terms = self._checker.terms_of_replace(message, order, new_qty) if odd else None
         except (KeyError, ValueError) as error:
             return OTHER, f"quantity or price: {error}"
         if order.ord_status in ENDED:
@@ -479,7 +480,7 @@ class Broker:
         if order.limit is not None and not instrument.on_tick(price):
             return OTHER, "price is not on a tick"
         if odd:
-            changed = copy_of(order, order_qty=max(order_qty, order.cum_qty), price=price, terms=terms)
+            changed = copy_of(order, order_qty=new_qty, price=price, terms=terms)
             wrong = self._checker.wrong(instrument, changed, now_ns)
             if wrong is not None:
                 return OTHER, wrong[1]
@@ -625,7 +626,7 @@ class Broker:
         restatement_reason: int | None = None,
     ) -> None:
         """Cancel what is left of an order, asked for or not."""
-        self.exchange.withdraw(order, now_ns)
+        self.exchange.withdraw(order)
         order.ord_status = OrdStatus.CANCELED
         self.stats["canceled"] += 1
         report = execution_report(
@@ -646,7 +647,7 @@ class Broker:
         """The order's time is up."""
         if not order.leaves_qty:
             return
-        self.exchange.withdraw(order, now_ns)
+        self.exchange.withdraw(order)
         order.ord_status = OrdStatus.EXPIRED
         self.report(order, ExecType.EXPIRED, now_ns)
 

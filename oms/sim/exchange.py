@@ -18,6 +18,7 @@ too, and ends with an auction.
 """
 
 import random
+from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
@@ -162,15 +163,14 @@ class Exchange:
         open_qty = order.order_qty - order.cum_qty
         if not open_qty:
             market.withdraw(order.key)
-            if market.special:
-                self._changed(market, now_ns)
+            self._touch(market)
         elif not market.cut(order, open_qty):
             market.withdraw(order.key)
             self.enter(order, now_ns)
-        elif market.special:
-            self._changed(market, now_ns)
+        else:
+            self._touch(market)
 
-    def withdraw(self, order: VenueOrder, now_ns: int) -> None:
+    def withdraw(self, order: VenueOrder) -> None:
         """Take an order out, if it is anywhere."""
         market = self._markets.get(order.symbol)
         if market is None:
@@ -179,7 +179,7 @@ class Exchange:
             market.cancel(order.key)
             return
         market.withdraw(order.key)
-        self._changed(market, now_ns)
+        self._touch(market)
 
     def watch(self, symbol: str) -> None:
         """Have `touched` say when a market changes, until as many do not want to know. Raises KeyError."""
@@ -322,8 +322,7 @@ class Exchange:
 
     def _enter_odd(self, market: Market, order: VenueOrder, now_ns: int) -> None:
         open_qty = order.order_qty - order.cum_qty
-        px = market.last_px or self.prices.px[order.symbol]
-        if order.waits and (market.collecting or not is_reached(order, px)):
+        if order.waits and (market.collecting or not is_reached(order, self._last_px(market))):
             market.stops[order.key] = order
             market.check_special()
             return
@@ -366,16 +365,26 @@ class Exchange:
         order.broker.end(order, why, now_ns)
 
     def _changed(self, market: Market, now_ns: int) -> None:
-        """Something has happened in a special market: stop orders may be reached, some may want to know."""
-        while market.stops and not market.collecting:
-            reached = market.reached(market.last_px or self.prices.px[market.instrument.symbol])
-            if not reached:
-                break
-            for order in reached:
+        """Something has happened in a special market: stop orders may be reached, some may want to know.
+
+        Those that a price reaches go on in the order in which they came; what their trades reach comes after
+        them.
+        """
+        if market.stops and not market.collecting and not market.triggering:
+            market.triggering = True
+            reached = deque(market.reached(self._last_px(market)))
+            while reached:
+                order = reached.popleft()
                 order.broker.trigger(order, now_ns)
                 self.enter(order, now_ns)
+                reached += market.reached(self._last_px(market))
+            market.triggering = False
         market.check_special()
         self._touch(market)
+
+    def _last_px(self, market: Market) -> int:
+        """The price of the last trade, or the reference price if that moved since."""
+        return market.last_px or self.prices.px[market.instrument.symbol]
 
     def _touch(self, market: Market) -> None:
         if market.watched:

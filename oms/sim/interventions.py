@@ -74,7 +74,7 @@ def bust(broker: "Broker", order: VenueOrder, exec_id: str, reopen: bool, now_ns
     if not reopen and order.leaves_qty:
         broker.end(order, "what was busted is not open again", now_ns)
     elif order.leaves_qty and not order.off_book and not order.suspended:
-        broker.exchange.withdraw(order, now_ns)
+        broker.exchange.withdraw(order)
         broker.exchange.enter(order, now_ns)
 
 
@@ -93,7 +93,7 @@ def correct(broker: "Broker", order: VenueOrder, exec_id: str, qty: int, px: int
     new_id = _report(broker, order, ExecType.TRADE_CORRECT, exec_id, qty, px, now_ns)
     order.executions[new_id] = qty, px
     if order.leaves_qty and not order.off_book and not order.suspended:
-        broker.exchange.withdraw(order, now_ns)
+        broker.exchange.withdraw(order)
         broker.exchange.enter(order, now_ns)
 
 
@@ -143,7 +143,7 @@ def suspend(broker: "Broker", order: VenueOrder, now_ns: int) -> None:
     """Take an order off the market for some time."""
     if not order.leaves_qty or order.suspended:
         return
-    broker.exchange.withdraw(order, now_ns)
+    broker.exchange.withdraw(order)
     order.suspended = True
     _restore_status(order)
     broker.report(order, ExecType.SUSPENDED, now_ns)
@@ -177,7 +177,7 @@ def restate(broker: "Broker", order: VenueOrder, percent: int, reason: int, now_
 
 def forget(broker: "Broker", order: VenueOrder, now_ns: int) -> None:
     """Know nothing of an order any more: neither its ids nor that it rests."""
-    broker.exchange.withdraw(order, now_ns)
+    broker.exchange.withdraw(order)
     broker.forget_ids(order)
     order.ord_status = OrdStatus.CANCELED
 

@@ -34,7 +34,7 @@ class Market(MatchingBook):
 
     __slots__ = (
         "at_market", "collecting", "instrument", "orders", "parked", "reserves", "seq", "special", "stops",
-        "watched",
+        "triggering", "watched",
     )  # fmt: skip
 
     def __init__(self, instrument: SimInstrument, orders: dict[str, VenueOrder]) -> None:
@@ -44,6 +44,7 @@ class Market(MatchingBook):
         self.seq = 0
         self.special = False
         self.watched = 0  # how many want to know what changes here
+        self.triggering = False  # stop orders are going into the book
         self.collecting = ""
         self.reserves: dict[int | str, int] = {}  # what is hidden of an iceberg, by key
         self.stops: dict[str, VenueOrder] = {}

@@ -6,6 +6,8 @@ profile does not list is refused, not passed over: an order without its conditio
 
 from typing import Final
 
+from msgspec import structs
+
 from oms.core.types import (
     PRICED,
     OrdType,
@@ -69,9 +71,15 @@ class Checker:
             return INCORRECT_QUANTITY, f"quantity or price: {error}"
         return self.wrong(instrument, order, now_ns)
 
-    def terms_of_replace(self, message: dict[str, str], order: VenueOrder) -> Terms | None:
-        """The terms of an order after a replace: what it does not say stays. Raises ValueError."""
+    def terms_of_replace(self, message: dict[str, str], order: VenueOrder, order_qty: int) -> Terms | None:
+        """The terms of an order after a replace: what it does not say stays, as far as the quantity allows.
+        Raises ValueError."""
         given, before = _terms(message) or Terms(), order.terms or Terms()
+        before = structs.replace(
+            before,
+            min_qty=Qty(min(before.min_qty, order_qty)),
+            max_floor=Qty(min(before.max_floor, order_qty)),
+        )
         names = Terms.__struct_fields__
         after = Terms(**{name: getattr(given, name) or getattr(before, name) for name in names})
         return after if after != Terms() else None
