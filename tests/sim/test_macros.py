@@ -111,7 +111,7 @@ class Desk:
             pairs.append((60, "20260102-10:00:00"))
         self.client.send(kind, *pairs)
 
-    def came(self, number: int, timeout_s: float = 5.0) -> list[Fields]:
+    def came(self, number: int, timeout_s: float = 30.0) -> list[Fields]:
         """The next so many messages."""
         self.client.wait(lambda: len(self.client.application()) >= self._looked + number, timeout_s)
         found = self.client.application()[self._looked : self._looked + number]

@@ -63,7 +63,7 @@ class RawClient:
         self.next_seq += 1
         self._socket.sendall(message.encode())
 
-    def wait(self, done: Callable[[], bool], timeout_s: float = 5.0) -> None:
+    def wait(self, done: Callable[[], bool], timeout_s: float = 30.0) -> None:
         """Receive until something holds. Raises TimeoutError, ConnectionError once the other side has closed."""
         deadline = time.monotonic() + timeout_s
         while True:
