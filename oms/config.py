@@ -261,10 +261,12 @@ _KEY = re.compile(r"""\s*((?:[\w-]+|"[^"]*"|'[^']*')(?:\s*\.\s*(?:[\w-]+|"[^"]*"
 
 
 def line_at(path: Path, where: str) -> int:
-    """The line that sets a key given by its whole way, as "broker.A.macro[1].do"; of the table or the value
-    that it would be in, if it is not there; 0 if that is not there either. "[...]" is any name."""
+    """The line that sets a key or opens a table given by its whole way, as "broker.A.macro[1].do". Else the
+    first line of what is in it, or of what it would be in; 0 if there is nothing. "[...]" is any name."""
     wanted = [index or name for index, name in _PART.findall(where)]
-    best, found = 0, 0
+    best = found = inside = 0
+    if not wanted:
+        return 0
     here: list[str] = []
     counts: dict[tuple[str, ...], int] = {}
     for number, line in enumerate(path.read_text().splitlines(), 1):
@@ -275,9 +277,13 @@ def line_at(path: Path, where: str) -> int:
             place = here + _names(key[1])
         else:
             continue
-        if best < len(place) <= len(wanted) and _fits(place, wanted):
+        if not _fits(place, wanted):
+            continue
+        if best < len(place) <= len(wanted):
             best, found = len(place), number
-    return found
+        elif len(place) > len(wanted) and not inside:
+            inside = number
+    return inside if inside and best < len(wanted) else found
 
 
 def _table(names: list[str], counts: dict[tuple[str, ...], int], is_new_entry: bool) -> list[str]:

@@ -135,7 +135,12 @@ def scenario_of(path: Path) -> Scenario:
         if isinstance(step, dict):
             check_name(path, step.get("answer"), macros.NAMES, f"step[{n}].answer")
             check_name(path, step.get("act"), acts.NAMES, f"step[{n}].act")
-    return convert(path, raw, Scenario)
+    scenario = convert(path, raw, Scenario)
+    unknown = scenario.unknown()
+    if unknown is not None:
+        where = f"step[{unknown[0]}]"
+        raise ConfigError(f"{path}, line {line_at(path, where)}: {where}: nothing before has 11={unknown[1]}")
+    return scenario
 
 
 def check_name(path: Path, table: Any, names: dict[str, Any], where: str) -> None:

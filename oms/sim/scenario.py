@@ -59,7 +59,7 @@ class Step(Table, frozen=True):
 
     title: str = ""  # for the verdict
     receive: str = ""
-    within_s: Annotated[Seconds, msgspec.Meta(gt=0)] = 10.0
+    within_s: Annotated[float, msgspec.Meta(gt=0)] = 10.0
     answer: AnyMacro | None = None
     order: str = ""
     act: AnyAct | None = None
@@ -113,15 +113,17 @@ class Scenario(Table, frozen=True):
     def __post_init__(self) -> None:
         if not self.step:
             raise ValueError("a scenario has at least one [[step]]")
-        known: set[str] = set()
-        for number, step in enumerate(self.step, start=1):
-            if step.order and step.order not in known:
-                raise ValueError(f"step {number}: nothing before has 11={step.order}")
-            if step.receive:
-                found = parse_fields(step.receive)
-                if found.get("41", ABSENT) not in (ABSENT, PRESENT, *known):
-                    raise ValueError(f"step {number}: nothing before has 11={found['41']}")
-                known.add(found.get("11", ""))
+
+    def unknown(self) -> tuple[int, str] | None:
+        """The first step that names what no step before has received, from 0, and the name."""
+        known = {ABSENT, PRESENT}
+        for number, step in enumerate(self.step):
+            found = parse_fields(step.receive)
+            for name in (step.order, found.get("41", "")):
+                if name and name not in known:
+                    return number, name
+            known.add(found.get("11", ""))
+        return None
 
 
 class Verdict(Struct):
