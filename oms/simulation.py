@@ -4,7 +4,7 @@ Without a [broker.NAME] table there is one broker, as the session file of [sim] 
 everything at once.
 """
 
-import time
+from collections import deque
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -48,13 +48,12 @@ class Simulator:
             raise ConfigError(str(error)) from None
         self.instruments = len(instruments)
         self.runs: list[Run] = []
-        self._turns: list[Callable[[int], object]] = []
-        self._playing: Run | None = None
+        self._to_play: deque[Scenario] = deque()
+        self._begun: Callable[[Run], object] = lambda run: None
         self._control: Control | None = None
         if config.sim.control:
             house = self.venue.house
             self._control = Control(Path(config.sim.control), lambda words, now: tell(house, words, now))
-            self._turns.append(self._control.turn)
             self.venue.on_turn = self._turn
 
     def __enter__(self) -> "Simulator":
@@ -72,31 +71,36 @@ class Simulator:
     def play(self, scenarios: Sequence[Scenario], begun: Callable[[Run], object] = lambda run: None) -> None:
         """Scenarios, one after another, until the last is over or a signal comes. Their verdicts are `runs`.
 
+        One begins in the moment in which the one before ends: whoever has had the last answer may go on.
         Raises ConfigError for a scenario of a broker that there is not.
         """
         for scenario in scenarios:
-            try:
-                run = Run(scenario, self.venue.house, self.venue.is_logged_on)
-            except KeyError as error:
-                raise ConfigError(f"{scenario.title}: there is no broker {error.args[0]}") from None
-            self.runs.append(run)
-            begun(run)
-            self._turns.append(run.turn)
-            self._playing = run
-            self.venue.on_turn = self._turn
-            self.venue.stopping = False
-            self.venue.run()
-            self._turns.remove(run.turn)
-            run.close()
-            if not run.finished:
-                break  # by a signal
-        self.venue.flush(time.time_ns())
+            if scenario.broker not in ("", *self.venue.house.brokers):
+                raise ConfigError(f"{scenario.title}: there is no broker {scenario.broker}")
+        self._to_play = deque(scenarios)
+        self._begun = begun
+        self._begin_next(self.venue.clock())
+        self.venue.on_turn = self._turn
+        self.venue.run()
+        if not self.runs[-1].finished:
+            self.runs[-1].close()  # A signal has come.
+        self.venue.flush(self.venue.clock())
+
+    def _begin_next(self, now_ns: int) -> None:
+        if not self._to_play:
+            self.venue.stop()
+            return
+        house = self.venue.house
+        run = Run(self._to_play.popleft(), house, self.venue.is_logged_on, self._begin_next)
+        self.runs.append(run)
+        self._begun(run)
+        run.turn(now_ns)
 
     def _turn(self, now_ns: int) -> None:
-        for turn in self._turns:
-            turn(now_ns)
-        if self._playing is not None and self._playing.finished:
-            self.venue.stop()
+        if self._control is not None:
+            self._control.turn(now_ns)
+        if self.runs:
+            self.runs[-1].turn(now_ns)
 
 
 def profiles(config: Config) -> tuple[dict[str, BrokerProfile], dict[str, ExchangeProfile]]:

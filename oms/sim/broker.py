@@ -25,67 +25,44 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from msgspec import Struct
-from msgspec.structs import replace as copy_of
 
 from oms.core.types import (
-    CxlRejResponseTo,
     ExecType,
     OrdStatus,
-    OrdType,
     TimeInForce,
     average_px,
     format_scaled,
-    parse_scaled,
-    utc_date,
 )
 from oms.fix.tags import MsgType
 from oms.fix.wire import pairs, parse_utc_timestamp
 from oms.sim.delivery import Delivery
 from oms.sim.exchange import CONTINUOUS, Exchange
-from oms.sim.macros import Macro, Message, response_to
+from oms.sim.ids import Ids
+from oms.sim.macros import Macro, Message
 from oms.sim.market_data import MarketData
 from oms.sim.prices import PriceFeed
-from oms.sim.profile import FIX42, FIX50SP2, BrokerProfile
+from oms.sim.profile import FIX50SP2, BrokerProfile
 from oms.sim.reports import (
     ENDED,
+    Execution,
     VenueOrder,
     business_reject,
-    cancel_reject,
     execution_report,
     price_snapshot,
     status_of,
     unknown_status,
 )
+from oms.sim.requests import Requests
 from oms.sim.rules import Rules
 from oms.sim.schedule import MS, Schedule
 from oms.sim.store import Counts, Kept, Store
-from oms.sim.terms import DUPLICATE_ORDER, OTHER, TERM_TAGS, UNKNOWN_SYMBOL, Checker, Wrong
+from oms.sim.terms import DUPLICATE_ORDER, OTHER, UNKNOWN_SYMBOL, Checker, Wrong
 
-TOO_LATE: Final = 0  # CxlRejReason(102)
-UNKNOWN_ORDER: Final = 1
-DUPLICATE_REQUEST: Final = 6
-
-REPLACED: Final = "5"  # OrdStatus(39) of FIX 4.2
 MARKET_OPTION: Final = 8  # ExecRestatementReason(378)
 
 MARKET_DATA_REQUEST: Final = "V"  # MsgType(35)
 
 SECOND_NS: Final = 1_000_000_000
-
-
-class Execution(Struct, frozen=True):
-    """One execution of one of the counterparty's orders, or what became of one, as it is reported."""
-
-    exec_id: str
-    cl_ord_id: str  # the order's at the time of the fill
-    order_id: str
-    symbol: str
-    side: str
-    last_qty: int
-    last_px: int
-    transact_time_ns: int
-    exec_type: str = ExecType.TRADE  # or a bust or a correction, with the execution as it is now
-    exec_ref_id: str = ""  # of the execution that it is about
 
 
 class Cut(Struct, frozen=True):
@@ -134,29 +111,26 @@ class Broker:
         self.market_data = MarketData(exchange) if profile.market_data else None
         self.rules = Rules(profile.macro, f"{seed}:{name}") if profile.macro else None
         self.scenario: Callable[[Broker, Message, int], bool] | None = None
-        self._checker = Checker(profile)
-        self._id_prefix = id_prefix
+        self.checker = Checker(profile)
         self.on_execution = on_execution
         self.store = store
         self._delivery = Delivery(self, seed) if _has_habits(profile) or store is not None else None
-        self._by_cl_ord_id: dict[str, VenueOrder] = {}  # every accepted ClOrdID
-        self._refused_ids: set[str] = set()
-        self._waiting: dict[str, tuple[VenueOrder, Message]] = {}  # requests without their answer, by ClOrdID
+        self.known: dict[str, VenueOrder] = {}  # every accepted ClOrdID
+        self.refused_ids: set[str] = set()
+        self.requests = Requests(self)
+        self._ids = Ids(profile, id_prefix)
+        self._new_exec_id = self._ids.exec_id
+        self._renames = self._ids.orders_recur
         self._is_plain = self._delivery is None and not profile.pending_new
-        self._counts_daily = profile.exec_ids == "daily"
-        self._paced = profile.orders_per_s > 0
-        self._renames = profile.order_ids != "global"
+        self.paced = profile.orders_per_s > 0
         self._recent: deque[int] = deque(maxlen=profile.orders_per_s or 1)  # when the last ones came
         self._final_fill = {"calculated": ExecType.CALCULATED, "done_for_day": ExecType.DONE_FOR_DAY}.get(
             profile.final_fill
         )
-        self._next_exec = 1
-        self._next_order = 1
-        self._day = ""  # for ids that are counted by the day
         self._handlers: dict[str, Callable[[Message, int], None]] = {
             MsgType.NEW_ORDER_SINGLE: self._new_order,
-            MsgType.ORDER_CANCEL_REQUEST: self._cancel,
-            MsgType.ORDER_CANCEL_REPLACE_REQUEST: self._replace,
+            MsgType.ORDER_CANCEL_REQUEST: self.requests.cancel,
+            MsgType.ORDER_CANCEL_REPLACE_REQUEST: self.requests.replace,
             MsgType.ORDER_STATUS_REQUEST: self._status,
             MsgType.DONT_KNOW_TRADE: self._dont_know,
         }
@@ -201,25 +175,21 @@ class Broker:
     def save(self) -> None:
         """Have what has changed in the store."""
         if self.store is not None:
-            counts = Counts(self._next_exec, self._next_order, self._day, self.exchange.date)
+            ids = self._ids
+            counts = Counts(ids.next_exec, ids.next_order, ids.day, self.exchange.date)
             self.store.flush(self.exchange.prices.px, counts)
 
     def restore(self, kept: Kept, now_ns: int) -> list[VenueOrder]:
         """Have the orders of an earlier time again. Those that belong into the books."""
-        counts = kept.counts
-        self._day = counts.day
-        if self._counts_daily:
-            self._next_exec = counts.next_exec
-        if self._renames:
-            self._next_order = counts.next_order
-        self._refused_ids.update(kept.refused_ids)
+        self._ids.resume(kept.counts.next_exec, kept.counts.next_order, kept.counts.day)
+        self.refused_ids.update(kept.refused_ids)
         for order in kept.orders:
             order.broker = self
             if order.ord_status == OrdStatus.REJECTED:
-                self._refused_ids.update(order.cl_ord_ids)
+                self.refused_ids.update(order.cl_ord_ids)
                 continue
             self.exchange.orders[order.key] = order
-            self._by_cl_ord_id.update(dict.fromkeys(order.cl_ord_ids, order))
+            self.known.update(dict.fromkeys(order.cl_ord_ids, order))
             self._watch_expiry(order)
         return [o for o in kept.orders if o.leaves_qty and not (o.off_book or o.suspended)]
 
@@ -231,7 +201,7 @@ class Broker:
 
     def order(self, cl_ord_id: str) -> VenueOrder | None:
         """The order that an accepted ClOrdID was used for."""
-        return self._by_cl_ord_id.get(cl_ord_id)
+        return self.known.get(cl_ord_id)
 
     def orders(self) -> list[VenueOrder]:
         """All that were accepted."""
@@ -297,13 +267,13 @@ class Broker:
     def _read(self, message: Message, now_ns: int) -> VenueOrder | None:
         """A new order whose ClOrdID is taken now; None if it was answered otherwise."""
         cl_ord_id = message["11"]
-        known = self._by_cl_ord_id.get(cl_ord_id)
+        known = self.known.get(cl_ord_id)
         if known is not None and message.get("97") == "Y":
             # PossResend: "if you have not had it yet". It has come, so its state is told and nothing is done.
             self.stats["poss_resends"] += 1
             self._tell_status(known, message, now_ns)
             return None
-        order_id = self._new_order_id(cl_ord_id, now_ns)
+        order_id = self._ids.order_id(cl_ord_id, now_ns)
         order = VenueOrder(
             order_id=order_id,
             cl_ord_ids=[cl_ord_id],
@@ -317,7 +287,7 @@ class Broker:
             key=order_id,
             broker=self,
         )
-        if known is not None or cl_ord_id in self._refused_ids:
+        if known is not None or cl_ord_id in self.refused_ids:
             self.stats["duplicate_orders"] += 1
             self._reject_duplicate(known or order, cl_ord_id, now_ns)
             return None
@@ -325,21 +295,21 @@ class Broker:
         if instrument is None:
             self.reject(order, UNKNOWN_SYMBOL, "unknown symbol", now_ns)
             return None
-        wrong = self._checker.read(message, order, instrument, now_ns)
+        wrong = self.checker.read(message, order, instrument, now_ns)
         if wrong is None and (order.odd or self.exchange.phase != CONTINUOUS):
             wrong = self.exchange.refusal(order)
-        if wrong is None and self._paced:
-            wrong = self._too_fast(now_ns)
+        if wrong is None and self.paced:
+            wrong = self.too_fast(now_ns)
         if wrong is not None:
             self.reject(order, *wrong, now_ns)
             return None
         if self._renames:
             # It may come again: it rests under a name of its own.
-            order.key = f"{self.name}-{self._id_prefix}{self.stats['orders']}"
-        self._by_cl_ord_id[cl_ord_id] = order
+            order.key = self._ids.key(self.name, self.stats["orders"])
+        self.known[cl_ord_id] = order
         return order
 
-    def _too_fast(self, now_ns: int) -> Wrong | None:
+    def too_fast(self, now_ns: int) -> Wrong | None:
         """Counts an order or a replace; says so if there have been too many within a second."""
         recent = self._recent
         if len(recent) == recent.maxlen and now_ns - recent[0] < SECOND_NS:
@@ -352,7 +322,7 @@ class Broker:
         """Acknowledge an order."""
         self.exchange.orders[order.key] = order
         if self._is_plain and order.terms is None:
-            self.outbox.append(execution_report(order, self.new_exec_id(now_ns), ExecType.NEW, now_ns))
+            self.outbox.append(execution_report(order, self._new_exec_id(now_ns), ExecType.NEW, now_ns))
             return
         if self.profile.pending_new:
             order.pending = OrdStatus.PENDING_NEW
@@ -377,14 +347,14 @@ class Broker:
         self.stats["rejected"] += 1
         self.exchange.withdraw(order)
         order.ord_status = OrdStatus.REJECTED
-        self._by_cl_ord_id.pop(order.cl_ord_id, None)
-        self._refused_ids.add(order.cl_ord_id)
+        self.known.pop(order.cl_ord_id, None)
+        self.refused_ids.add(order.cl_ord_id)
         self.report(order, ExecType.REJECTED, now_ns, ord_rej_reason=ord_rej_reason, text=text)
 
     def _reject_duplicate(self, order: VenueOrder, cl_ord_id: str, now_ns: int) -> None:
         """The rejection describes the order that has the id, as it stands. *Source:* FIX matrix F.1.a."""
         self.stats["rejected"] += 1
-        if cl_ord_id in self._refused_ids:
+        if cl_ord_id in self.refused_ids:
             order.ord_status = OrdStatus.REJECTED
         self.report(
             order,
@@ -395,173 +365,10 @@ class Broker:
             text="duplicate ClOrdID",
         )
 
-    # -- requests --------------------------------------------------------------------------------------------
-
-    def _cancel(self, message: Message, now_ns: int) -> None:
-        self.stats["cancels"] += 1
-        order = self._requested(message, CxlRejResponseTo.CANCEL, now_ns)
-        if order is not None and (
-            order.script is None or not order.script.request(self, order, message, now_ns)
-        ):
-            self._work_cancel(order, message, now_ns)
-
-    def _replace(self, message: Message, now_ns: int) -> None:
-        self.stats["replaces"] += 1
-        order = self._requested(message, CxlRejResponseTo.REPLACE, now_ns)
-        if order is not None and (
-            order.script is None or not order.script.request(self, order, message, now_ns)
-        ):
-            self._work_replace(order, message, now_ns)
-
-    def request_by(self, script: Macro, message: Message, now_ns: int) -> None:
-        """Have a macro answer a cancel or a replace."""
-        kind = "cancels" if message["35"] == MsgType.ORDER_CANCEL_REQUEST else "replaces"
-        self.stats[kind] += 1
-        order = self._requested(message, response_to(message), now_ns)
-        if order is not None and not script.request(self, order, message, now_ns):
-            self.work_request(order, message, now_ns)
-
-    def work_request(self, order: VenueOrder, message: Message, now_ns: int) -> None:
-        """Do what a request asks for, or refuse it."""
-        if message["35"] == MsgType.ORDER_CANCEL_REQUEST:
-            self._work_cancel(order, message, now_ns)
-        else:
-            self._work_replace(order, message, now_ns)
-
-    def _work_cancel(self, order: VenueOrder, message: Message, now_ns: int) -> None:
-        if not order.leaves_qty:
-            self.refuse(message, order, CxlRejResponseTo.CANCEL, TOO_LATE, "too late to cancel", now_ns)
-            return
-        if self.profile.pending_cancel and not order.pending:
-            self.report_pending(order, message, now_ns)
-        orig_cl_ord_id = self._accept_request(order, message)
-        self.end(order, "", now_ns, orig_cl_ord_id)
-
-    def _work_replace(self, order: VenueOrder, message: Message, now_ns: int) -> None:
-        wrong = self._wrong_replace(order, message, now_ns)
-        if wrong is None and self._paced:
-            wrong = self._too_fast(now_ns)
-        if wrong is not None:
-            self.refuse(message, order, CxlRejResponseTo.REPLACE, *wrong, now_ns)
-            return
-        if self.profile.pending_replace and not order.pending:
-            self.report_pending(order, message, now_ns)
-        orig_cl_ord_id = self._accept_request(order, message)
-        order.order_qty = max(parse_scaled(message["38"]), order.cum_qty)
-        if order.limit is not None:
-            order.price = parse_scaled(message["44"])
-        if order.terms is not None or not message.keys().isdisjoint(TERM_TAGS):
-            order.terms = self._checker.terms_of_replace(message, order, order.order_qty)
-            self._checker.wrong(self.exchange.instruments[order.symbol], order, now_ns)
-        if self.profile.version == FIX42:
-            order.idle_status = REPLACED
-        order.ord_status = status_of(order)
-        self.report(order, ExecType.REPLACED, now_ns, orig_cl_ord_id=orig_cl_ord_id)
-        if not (order.off_book or order.suspended):
-            self.exchange.replace(order, now_ns)
-
-    def _wrong_replace(self, order: VenueOrder, message: Message, now_ns: int) -> tuple[int, str] | None:
-        """Why an order cannot be replaced so, as (CxlRejReason, text)."""
-        instrument = self.exchange.instruments[order.symbol]
-        try:
-            order_qty = parse_scaled(message["38"])
-            price = parse_scaled(message["44"]) if message["40"] in (OrdType.LIMIT, OrdType.STOP_LIMIT) else 0
-            odd = order.terms is not None or not message.keys().isdisjoint(TERM_TAGS)
-            new_qty = max(order_qty, order.cum_qty)
-            terms = self._checker.terms_of_replace(message, order, new_qty) if odd else None
-        except (KeyError, ValueError) as error:
-            return OTHER, f"quantity or price: {error}"
-        if order.ord_status in ENDED:
-            return TOO_LATE, "too late to replace"
-        if message["40"] != order.ord_type:
-            return OTHER, "OrdType cannot be changed"
-        if order_qty <= 0 or order_qty % instrument.lot_size:
-            return OTHER, "quantity is not a positive multiple of the lot"
-        if order.limit is not None and not instrument.on_tick(price):
-            return OTHER, "price is not on a tick"
-        if odd:
-            changed = copy_of(order, order_qty=new_qty, price=price, terms=terms)
-            wrong = self._checker.wrong(instrument, changed, now_ns)
-            if wrong is not None:
-                return OTHER, wrong[1]
-        filled = not order.leaves_qty
-        # A filled order may grow, but only as what it was: a resting order at its price.
-        rests = order.ord_type == OrdType.LIMIT and order.time_in_force not in _NEVER_REST
-        if filled and not (rests and order_qty > order.cum_qty and price == order.price):
-            return TOO_LATE, "too late to replace: filled"
-        return None
-
-    def _requested(self, message: Message, response_to: str, now_ns: int) -> VenueOrder | None:
-        """The order a request means; None if it was refused or is not to be answered."""
-        order = self._by_cl_ord_id.get(message["41"])
-        cl_ord_id = message["11"]
-        if cl_ord_id in self._by_cl_ord_id or cl_ord_id in self._refused_ids or cl_ord_id in self._waiting:
-            self.stats["duplicate_requests"] += 1
-            text = cancel_reject(message, order, response_to, DUPLICATE_REQUEST, "duplicate ClOrdID", now_ns)
-            self._answer(order, text, now_ns)
-            return None
-        if order is None:
-            self.refuse(message, None, response_to, UNKNOWN_ORDER, "unknown order", now_ns)
-            return None
-        if message["55"] != order.symbol or message["54"] != order.side:
-            self.refuse(message, order, response_to, OTHER, "Symbol or Side is not that of the order", now_ns)
-            return None
-        return order
-
-    def refuse(
-        self,
-        message: Message,
-        order: VenueOrder | None,
-        response_to: str,
-        cxl_rej_reason: int,
-        text: str,
-        now_ns: int,
-    ) -> None:
-        """Refuse a cancel or a replace."""
-        self.stats["requests_rejected"] += 1
-        self._refused_ids.add(message["11"])
-        if self.store is not None:
-            self.store.refuse(message["11"])
-        if order is not None:
-            order.pending = ""
-        self._answer(order, cancel_reject(message, order, response_to, cxl_rej_reason, text, now_ns), now_ns)
-
-    def report_pending(self, order: VenueOrder, message: Message, now_ns: int) -> None:
-        """Say that a request has come."""
-        cancels = message["35"] == MsgType.ORDER_CANCEL_REQUEST
-        order.pending = OrdStatus.PENDING_CANCEL if cancels else OrdStatus.PENDING_REPLACE
-        exec_type = ExecType.PENDING_CANCEL if cancels else ExecType.PENDING_REPLACE
-        self.report(order, exec_type, now_ns, cl_ord_id=message["11"], orig_cl_ord_id=order.cl_ord_id)
-
-    def wait_with(
-        self,
-        order: VenueOrder,
-        message: Message,
-        after_ms: int,
-        now_ns: int,
-        call: Callable[["Broker", VenueOrder, Message, int], None],
-    ) -> None:
-        """Answer a request later, by `call`."""
-        self._waiting[message["11"]] = order, message
-        self.later(after_ms, now_ns, self._answer_waiting, message["11"], call)
-
-    def _answer_waiting(self, cl_ord_id: str, call: Callable[..., None], now_ns: int) -> None:
-        found = self._waiting.pop(cl_ord_id, None)
-        if found is not None:
-            call(self, *found, now_ns)
-
-    def _accept_request(self, order: VenueOrder, message: Message) -> str:
-        """Make the request's ClOrdID the order's. Returns the one it had."""
-        orig_cl_ord_id = order.cl_ord_id
-        order.cl_ord_ids.append(message["11"])
-        order.pending = ""
-        self._by_cl_ord_id[message["11"]] = order
-        return orig_cl_ord_id
-
     def forget_ids(self, order: VenueOrder) -> None:
         """Know no ClOrdID of an order any more."""
         for cl_ord_id in order.cl_ord_ids:
-            self._by_cl_ord_id.pop(cl_ord_id, None)
+            self.known.pop(cl_ord_id, None)
 
     # -- questions -------------------------------------------------------------------------------------------
 
@@ -571,10 +378,10 @@ class Broker:
             if self.profile.status_requests == "reject":
                 self.outbox.append(business_reject(message, "status requests are not answered"))
             return
-        order = self._by_cl_ord_id.get(message["11"])
+        order = self.known.get(message["11"])
         if order is None:
             self.stats["status_unknown"] += 1
-            self._answer(None, unknown_status(message, now_ns), now_ns)
+            self.answer(None, unknown_status(message, now_ns), now_ns)
         elif order.script is None or order.script.answers:
             self._tell_status(order, message, now_ns)
 
@@ -588,7 +395,7 @@ class Broker:
             cl_ord_id=message["11"],
             ord_status_req_id=message.get("790", ""),
         )
-        self._answer(order, text, now_ns)
+        self.answer(order, text, now_ns)
 
     def _dont_know(self, message: Message, now_ns: int) -> None:
         """DontKnowTrade(Q): noted, and that is all a simulator can do."""
@@ -601,7 +408,7 @@ class Broker:
         order.cum_qty += qty
         order.cum_notional += qty * px
         order.ord_status = status = status_of(order)
-        exec_id = self.new_exec_id(now_ns)
+        exec_id = self._new_exec_id(now_ns)
         order.executions[exec_id] = qty, px
         self.stats["executions"] += 1
         if self.on_execution is not None:
@@ -631,7 +438,7 @@ class Broker:
         self.stats["canceled"] += 1
         report = execution_report(
             order,
-            self.new_exec_id(now_ns),
+            self._new_exec_id(now_ns),
             ExecType.CANCELED,
             now_ns,
             orig_cl_ord_id=orig_cl_ord_id,
@@ -684,7 +491,7 @@ class Broker:
 
     def report(self, order: VenueOrder, exec_type: str, now_ns: int, **more: Any) -> str:
         """Report something new of an order: see `execution_report`. Its ExecID."""
-        exec_id = self.new_exec_id(now_ns)
+        exec_id = self._new_exec_id(now_ns)
         text = execution_report(order, exec_id, exec_type, now_ns, **more)
         if self._delivery is None:
             self.outbox.append(text)
@@ -692,7 +499,7 @@ class Broker:
             self._delivery.report(order, exec_type, text, now_ns)
         return exec_id
 
-    def _answer(self, order: VenueOrder | None, text: str, now_ns: int) -> None:
+    def answer(self, order: VenueOrder | None, text: str, now_ns: int) -> None:
         """Send what answers a request and brings nothing new of an order."""
         if self._delivery is None:
             self.outbox.append(text)
@@ -733,40 +540,6 @@ class Broker:
             self.schedule.at(now_ns + after_ms * MS, call, *arguments)
         else:
             call(*arguments, now_ns)
-
-    def new_exec_id(self, now_ns: int) -> str:
-        """The next ExecID(17)."""
-        if self._counts_daily:
-            self._count_by_day(now_ns)
-        n = self._next_exec
-        self._next_exec = n + 1
-        return f"E{n}" if self._counts_daily else f"{self._id_prefix}E{n}"
-
-    def _new_order_id(self, cl_ord_id: str, now_ns: int) -> str:
-        if self.profile.order_ids == "cl_ord_id":
-            return cl_ord_id
-        if self._renames:
-            self._count_by_day(now_ns)
-        n = self._next_order
-        self._next_order = n + 1
-        return f"O{n}" if self._renames else f"{self._id_prefix}O{n}"
-
-    def _count_by_day(self, now_ns: int) -> None:
-        """Ids that are counted by the day start anew with it."""
-        day = utc_date(now_ns)
-        if day != self._day:
-            self._day = day
-            self.new_day()
-
-    def new_day(self) -> None:
-        """Start the counts anew of those ids that are counted by the day."""
-        if self.profile.exec_ids == "daily":
-            self._next_exec = 1
-        if self.profile.order_ids == "daily":
-            self._next_order = 1
-
-
-_NEVER_REST: Final = (TimeInForce.IOC, TimeInForce.FOK)
 
 
 def _has_habits(profile: BrokerProfile) -> bool:

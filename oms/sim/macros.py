@@ -194,11 +194,11 @@ class Refuse(Macro, frozen=True, tag="refuse"):
     for_requests: ClassVar[bool] = True
 
     def request(self, broker: "Broker", order: "VenueOrder", message: Message, now_ns: int) -> bool:
-        broker.wait_with(order, message, self.after_ms, now_ns, self._refuse)
+        broker.requests.wait_with(order, message, self.after_ms, now_ns, self._refuse)
         return True
 
     def _refuse(self, broker: "Broker", order: "VenueOrder", message: Message, now_ns: int) -> None:
-        broker.refuse(message, order, response_to(message), self.reason, self.text, now_ns)
+        broker.requests.refuse(message, order, response_to(message), self.reason, self.text, now_ns)
 
 
 class Pending(Macro, frozen=True, tag="pending"):
@@ -209,13 +209,13 @@ class Pending(Macro, frozen=True, tag="pending"):
     for_requests: ClassVar[bool] = True
 
     def request(self, broker: "Broker", order: "VenueOrder", message: Message, now_ns: int) -> bool:
-        broker.report_pending(order, message, now_ns)
-        broker.wait_with(order, message, self.after_ms, now_ns, _work)
+        broker.requests.report_pending(order, message, now_ns)
+        broker.requests.wait_with(order, message, self.after_ms, now_ns, _work)
         return True
 
 
 def _work(broker: "Broker", order: "VenueOrder", message: Message, now_ns: int) -> None:
-    broker.work_request(order, message, now_ns)
+    broker.requests.work(order, message, now_ns)
 
 
 class Crossing(Macro, frozen=True, tag="crossing"):
@@ -235,9 +235,9 @@ class Crossing(Macro, frozen=True, tag="crossing"):
 
     def request(self, broker: "Broker", order: "VenueOrder", message: Message, now_ns: int) -> bool:
         if self.pending and order.leaves_qty:
-            broker.report_pending(order, message, now_ns)
+            broker.requests.report_pending(order, message, now_ns)
         on.execute_share(broker, order, self.percent, now_ns)
-        broker.work_request(order, message, now_ns)
+        broker.requests.work(order, message, now_ns)
         return True
 
 

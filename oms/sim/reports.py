@@ -73,6 +73,21 @@ class VenueOrder(Struct):
         return self.ord_type in (OrdType.STOP, OrdType.STOP_LIMIT) and not self.triggered
 
 
+class Execution(Struct, frozen=True):
+    """One execution of one of the counterparty's orders, or what became of one, as it is reported."""
+
+    exec_id: str
+    cl_ord_id: str  # the order's at the time of the fill
+    order_id: str
+    symbol: str
+    side: str
+    last_qty: int
+    last_px: int
+    transact_time_ns: int
+    exec_type: str = ExecType.TRADE  # or a bust or a correction, with the execution as it is now
+    exec_ref_id: str = ""  # of the execution that it is about
+
+
 def status_of(order: VenueOrder) -> str:
     """OrdStatus(39) of an order that was not ended by anything but its quantity."""
     if order.cum_qty >= order.order_qty:

@@ -141,8 +141,14 @@ class Run:
     """One scenario with one broker. `turn` is called with the time, again and again; `finished` says when to
     stop."""
 
-    def __init__(self, scenario: Scenario, house: "House", is_logged_on: Callable[[str], bool]) -> None:
-        """Raises KeyError for a broker that there is not."""
+    def __init__(
+        self,
+        scenario: Scenario,
+        house: "House",
+        is_logged_on: Callable[[str], bool],
+        on_end: Callable[[int], object] = lambda now_ns: None,
+    ) -> None:
+        """`on_end` is called with the time when it is over. Raises KeyError for an unknown broker."""
         self.scenario = scenario
         self.verdicts = [Verdict(n, s.kind, s.shown) for n, s in enumerate(scenario.step, start=1)]
         self.finished = False
@@ -150,6 +156,7 @@ class Run:
         self.broker: Broker = house.brokers[scenario.broker or next(iter(house.brokers))]
         self._house = house
         self._is_logged_on = is_logged_on
+        self._on_end = on_end
         self._at = -1  # the step; -1 before the logon
         self._began_ns = 0
         self._deadline_ns = NEVER
@@ -224,7 +231,7 @@ class Run:
         elif kind == "D":
             order = self.broker.new_order_by(script, message, now_ns)
         elif kind in _REQUESTS:
-            self.broker.request_by(script, message, now_ns)
+            self.broker.requests.answer_by(script, message, now_ns)
         if order is None:
             order = self.broker.order(message.get("11", "")) or self.broker.order(message.get("41", ""))
         if order is not None and name:
@@ -251,7 +258,7 @@ class Run:
         """Begin a step, and do it if it does not take time."""
         self._at, self._began_ns, self._deadline_ns, self._near = at, now_ns, NEVER, ""
         if at == len(self.scenario.step):
-            self.finished = True
+            self._end(now_ns)
             return
         step = self.scenario.step[at]
         if step.kind == "receive":
@@ -305,7 +312,8 @@ class Run:
             return ""
         found = fields(report)
         for tag, value in parse_fields(step.stands).items():
-            if not same(tag, value, found.get(tag)):
+            expected = self._ids.get(value, value) if tag in IDS else value
+            if not same(tag, expected, found.get(tag)):
                 raise ValueError(f"{tag} is {found.get(tag, 'absent')}, not {value}")
         return ""
 
@@ -328,7 +336,13 @@ class Run:
         verdict = self.verdicts[self._at if at is None else at]
         verdict.outcome, verdict.detail = FAILED, why
         verdict.seconds = round((now_ns - self._began_ns) / SECOND_NS, 3)
+        self._end(now_ns)
+
+    def _end(self, now_ns: int) -> None:
+        """It is over: the broker goes on by itself."""
         self.finished = True
+        self.close()
+        self._on_end(now_ns)
 
 
 # -- fields --------------------------------------------------------------------------------------------------

@@ -16,7 +16,7 @@ from typing import Final
 
 from oms.core.types import format_scaled
 from oms.fix.wire import utc_timestamp
-from oms.sim.broker import Execution
+from oms.sim.reports import Execution
 
 COLUMNS: Final = (
     "exec_id",

@@ -3,8 +3,8 @@
 import pytest
 
 from oms.core.types import SCALE, Px, Qty, Side, TimeInForce
-from oms.sim.broker import Execution
 from oms.sim.instruments import SimInstrument
+from oms.sim.reports import Execution
 from tests.sim.broker_kit import (
     NOW_NS,
     X,

@@ -126,7 +126,7 @@ answer = { do = "refuse" }
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [
-        ('title = "T"', "", "line 1: file: Object missing required field `title`"),
+        ('title = "T"', "", "line 3: file: Object missing required field `title`"),
         ("answer = { do", "anser = { do", "line 5: unknown key step[0].anser"),
         ('"hold"', '"hld"', "line 5: step[0].answer.do: 'hld' is not one of plain,"),
         ('"hold"', '"hold", after = 1', "line 5: unknown key step[0].answer.after"),
