@@ -20,6 +20,8 @@ from oms.sim.venue import Venue
 VERSIONS: Final[dict[str, Version]] = {"FIX.4.2": "FIX.4.2", "FIX.4.4": "FIX.4.4", "FIXT.1.1": "FIX.5.0SP2"}
 """By BeginString(8)."""
 
+_LOOK_NS: Final = 10_000_000
+
 
 class Simulator:
     """A venue with what the configuration says. A context manager: leaving it logs out."""
@@ -54,7 +56,7 @@ class Simulator:
         if config.sim.control:
             house = self.venue.house
             self._control = Control(Path(config.sim.control), lambda words, now: tell(house, words, now))
-            self.venue.on_turn = self._turn
+            house.schedule.at(self.venue.clock(), self._look)
 
     def __enter__(self) -> "Simulator":
         return self
@@ -97,10 +99,13 @@ class Simulator:
         run.turn(now_ns)
 
     def _turn(self, now_ns: int) -> None:
+        self.runs[-1].turn(now_ns)
+
+    def _look(self, now_ns: int) -> None:
+        """See whether somebody has something to tell, a hundred times a second."""
         if self._control is not None:
             self._control.turn(now_ns)
-        if self.runs:
-            self.runs[-1].turn(now_ns)
+        self.venue.house.schedule.at(now_ns + _LOOK_NS, self._look)
 
 
 def profiles(config: Config) -> tuple[dict[str, BrokerProfile], dict[str, ExchangeProfile]]:

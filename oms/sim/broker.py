@@ -161,7 +161,7 @@ class Broker:
             handler(message, now_ns)
         elif message["35"] == MARKET_DATA_REQUEST and self.market_data is not None:
             self.stats["market_data_requests"] += 1
-            self.outbox += self.market_data.request(pairs(text))
+            self.outbox += self.market_data.request(pairs(text) or list(message.items()))
         else:
             self.outbox.append(business_reject(message, "message type not supported"))
 
@@ -188,6 +188,8 @@ class Broker:
             if order.ord_status == OrdStatus.REJECTED:
                 self.refused_ids.update(order.cl_ord_ids)
                 continue
+            if order.ord_status == OrdStatus.SUSPENDED:
+                order.ord_status = status_of(order)  # A halt does not outlive the simulator.
             self.exchange.orders[order.key] = order
             self.known.update(dict.fromkeys(order.cl_ord_ids, order))
             self._watch_expiry(order)
@@ -469,15 +471,15 @@ class Broker:
 
     def halted(self, order: VenueOrder, now_ns: int) -> None:
         """The order's instrument was halted."""
-        if self.profile.reports_halts and not order.suspended:
-            order.suspended = True
+        if self.profile.reports_halts and not (order.suspended or order.halted):
+            order.halted = True
             order.ord_status = status_of(order)
             self.report(order, ExecType.SUSPENDED, now_ns, text="the instrument is halted")
 
     def resumed(self, order: VenueOrder, now_ns: int) -> None:
         """The order's instrument is traded again."""
-        if self.profile.reports_halts and order.suspended:
-            order.suspended = False
+        if order.halted:
+            order.halted = False
             order.ord_status = status_of(order)
             self.report(
                 order,

@@ -18,7 +18,6 @@ from typing import Final
 
 _MAX_LINE: Final = 4096
 _MAX_PATH: Final = 107
-_LOOK_NS: Final = 10_000_000
 
 
 class Control:
@@ -35,7 +34,6 @@ class Control:
         path.unlink(missing_ok=True)
         self._path = path
         self._tell = tell
-        self._next_ns = 0
         self._listener = socket.socket(socket.AF_UNIX)
         self._listener.bind(str(path))
         os.chmod(path, 0o600)
@@ -44,10 +42,7 @@ class Control:
         self._clients: dict[socket.socket, bytes] = {}
 
     def turn(self, now_ns: int) -> None:
-        """Serve what has come, a hundred times a second."""
-        if now_ns < self._next_ns:
-            return
-        self._next_ns = now_ns + _LOOK_NS
+        """Serve what has come."""
         with contextlib.suppress(BlockingIOError):
             client, _ = self._listener.accept()
             client.setblocking(False)

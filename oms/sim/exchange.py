@@ -95,8 +95,7 @@ class Exchange:
         self._moved(symbol, now_ns)
 
     def _moved(self, symbol: str, now_ns: int) -> None:
-        for feed in self.feeds:
-            feed.moved[symbol] = None
+        self._tell_price(symbol)
         market = self._markets.get(symbol)
         if market is None or market.collecting:
             return
@@ -106,6 +105,10 @@ class Exchange:
         market.last_px = px
         if market.special:
             self._changed(market, now_ns)
+
+    def _tell_price(self, symbol: str) -> None:
+        for feed in self.feeds:
+            feed.moved[symbol] = None
 
     # -- looking ---------------------------------------------------------------------------------------------
 
@@ -262,6 +265,8 @@ class Exchange:
             order.broker.end(order, "the auction has left it", now_ns)
         if self.phase != CLOSED:
             self._moved(symbol, now_ns)
+        elif cleared is not None:
+            self._tell_price(symbol)
         self._touch(market)
         return cleared
 

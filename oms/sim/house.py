@@ -80,17 +80,15 @@ class House:
 
     # -- time ------------------------------------------------------------------------------------------------
 
-    def turn(self, now_ns: int) -> int:
-        """Do what is due, and tell those who look on what has changed. How much that was."""
-        done = self.schedule.advance(now_ns) if self.schedule.next_ns <= now_ns else 0
+    def turn(self, now_ns: int) -> None:
+        """Do what is due, and tell those who look on what has changed."""
+        self.schedule.advance(now_ns)
         for exchange, brokers in self._watching.items():
             if exchange.touched:
                 touched, exchange.touched = exchange.touched, {}
                 for broker in brokers:
                     if broker.market_data is not None:
                         broker.outbox += broker.market_data.updates(touched)
-                done += 1
-        return done
 
     def publish(self, broker: Broker, now_ns: int) -> None:
         """Tell a broker's counterparty, which is there, of reference prices that have moved."""

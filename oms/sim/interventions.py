@@ -25,7 +25,7 @@ def price_of(broker: "Broker", order: VenueOrder) -> int:
 def execute_open(broker: "Broker", order: VenueOrder, qty: int, now_ns: int, px: int = 0) -> None:
     """Execute so much of an order, if so much is open."""
     qty = min(qty, order.leaves_qty)
-    if qty <= 0 or order.suspended:
+    if qty <= 0 or order.suspended or order.halted:
         return
     broker.execute(order, qty, px or price_of(broker, order), now_ns)
     if not order.off_book:
@@ -141,7 +141,7 @@ def cancel_unasked(broker: "Broker", order: VenueOrder, text: str, reason: int |
 
 def suspend(broker: "Broker", order: VenueOrder, now_ns: int) -> None:
     """Take an order off the market for some time."""
-    if not order.leaves_qty or order.suspended:
+    if not order.leaves_qty or order.suspended or order.halted:
         return
     broker.exchange.withdraw(order)
     order.suspended = True

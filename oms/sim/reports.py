@@ -47,7 +47,8 @@ class VenueOrder(Struct):
     odd: bool = False  # a plain book does not know what to do with it
     triggered: bool = False  # a stop order whose price was reached
     off_book: bool = False
-    suspended: bool = False
+    suspended: bool = False  # taken off the market for some time
+    halted: bool = False  # its instrument is, and it was told so
     idle_status: str = OrdStatus.NEW  # OrdStatus(39) while nothing was executed
     pending: str = ""  # OrdStatus(39) while a request is reported as pending
     script: Any = None  # the macro it is dealt with by
@@ -92,7 +93,7 @@ def status_of(order: VenueOrder) -> str:
     """OrdStatus(39) of an order that was not ended by anything but its quantity."""
     if order.cum_qty >= order.order_qty:
         return OrdStatus.FILLED
-    if order.suspended:
+    if order.suspended or order.halted:
         return OrdStatus.SUSPENDED
     return OrdStatus.PARTIALLY_FILLED if order.cum_qty else order.idle_status
 

@@ -121,6 +121,7 @@ class Venue:
         self._orders_wanted = False
         self._idle = Idle(sleep_s=idle_sleep_s, spin=spin)
         self.links = {link.spec.key: link for link in _links(self.house)}
+        self._all = list(self.links.values())
         self._exchanges = list(self.house.exchanges.values())
         self._busy = [link for link in self.links.values() if not link.copies]
         self._only = self._busy[0] if len(self.links) == 1 else None
@@ -331,8 +332,15 @@ class Venue:
         for exchange in self._exchanges:
             if exchange.touched:
                 return True
-        for link in self._busy:
-            if link.broker.feed.moved or link.gap.waiting or link.cut is not None or link.broker.outbox:
+        for link in self._all:
+            broker = link.broker
+            if (
+                broker.feed.moved
+                or link.gap.waiting
+                or link.cut is not None
+                or broker.outbox
+                or broker.copies
+            ):
                 return True
         return False
 
@@ -340,15 +348,16 @@ class Venue:
         for link in self._busy:
             if link.cut is not None:
                 self._cut(link, link.cut, now_ns)
-        work = self.house.turn(now_ns)
+        self.house.turn(now_ns)
         if self.on_turn is not None:
             self.on_turn(now_ns)
         for link in self._busy:
             if link.up and link.broker.feed.moved and link.broker.profile.prices:
                 self.house.publish(link.broker, now_ns)
+        for link in self._all:
             if link.gap.waiting:
                 self._close_gap(link, now_ns)
-        return work + self.flush(now_ns)
+        return self.flush(now_ns)
 
     def _tick(self, now_ns: int) -> None:
         """Once a second: heartbeats and time-outs of every session, however busy the others are."""

@@ -225,6 +225,20 @@ def test_a_halt_suspends_orders_and_ends_with_an_auction() -> None:
     ]
 
 
+def test_requests_are_worked_during_a_halt() -> None:
+    broker = broker_at()
+    ask(broker, new("A", BUY, 5, 99), new("B", BUY, 5, 98))
+    broker.exchange.halt("X", NOW_NS)
+    broker.take()
+    assert brief(ask(broker, replace("A2", "A", 8, 101), cancel("B2", "B"), new("S", SELL, 9, 100))) == [
+        "A2 5/9 0+8",
+        "B2 4/4 0+0",
+        "S 0/0 0+9",
+    ]
+    broker.exchange.resume("X", NOW_NS)
+    assert brief([fields(t) for t in broker.take()]) == ["A2 D/0 0+8", "A2 F/2 8+0 8@100", "S F/1 8+1 8@100"]
+
+
 def test_a_broker_may_keep_a_halt_to_itself() -> None:
     broker = Broker(Exchange([X], liquidity_levels=0), BrokerProfile(reports_halts=False))
     ask(broker, new("A", BUY, 5, 99))

@@ -9,6 +9,8 @@ from oms.config import ConfigError, line_at, load
 from oms.sim.macros import NAMES, Late
 from oms.simulation import profiles, scenario_of
 
+ROOT = Path(__file__).resolve().parents[2]
+
 GOOD = """\
 [sim]
 seed = 3
@@ -102,6 +104,13 @@ def test_lines_of_nested_tables(path: Path) -> None:
     assert [line_at(path, w) for w in ("a[0].b[0].x", "a[1].b[1].x", "a[1].b[1].q", "a[1]", "c.d.e.f", "c.d.g", "z")] == [
         3, 7, 6, 4, 10, 9, 0,
     ]  # fmt: skip
+
+
+def test_the_brokers_that_are_shipped() -> None:
+    brokers, exchanges = profiles(load(ROOT / "config" / "brokers.toml"))
+    assert {profile.version for profile in brokers.values()} == {"FIX.4.2", "FIX.4.4", "FIX.5.0SP2"}
+    assert exchanges["GAMMA"].day is not None
+    assert len(brokers["CHAOS"].macro) >= 8
 
 
 # -- scenarios -----------------------------------------------------------------------------------------------

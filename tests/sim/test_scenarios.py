@@ -4,6 +4,7 @@ The engine is a process of its own; the simulator and the client, a socket with 
 that nothing has to be waited for by the clock.
 """
 
+import json
 import subprocess
 import sys
 import time
@@ -238,6 +239,24 @@ SCRIPTS: dict[str, Callable[[Desk], None]] = {
 
 def test_every_scenario_that_is_shipped_has_a_script() -> None:
     assert set(SCRIPTS) == {path.stem for path in FOLDER.glob("*.toml")}
+
+
+def test_a_bust_and_a_correction_reconcile_with_the_brokers_trade_file(desk: Desk) -> None:
+    desk.play("bust")
+    bust(desk)
+    desk.play("pieces")
+    pieces(desk)
+    done = subprocess.run(
+        [sys.executable, "-m", "oms", "reconcile", str(desk.config), "--json"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    found = json.loads(done.stdout)
+    assert (done.returncode, found["breaks"], found["matched"]) == (0, [], 3), done.stdout + done.stderr
+    assert found["lines"] == 6, "three pieces, and a fill, its correction and its bust"
 
 
 @pytest.mark.parametrize("name", list(SCRIPTS))
