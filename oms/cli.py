@@ -224,7 +224,7 @@ def _tell_simulator(config: Config, words: str, as_json: bool) -> None:
     if as_json:
         _print_json(answer)
     elif answer["ok"]:
-        out.print(escape(str(answer["said"])))
+        out.print(escape(str(answer["said"])), soft_wrap=True)
     if not answer["ok"]:
         _fail(str(answer["error"]), USAGE)
 

@@ -39,7 +39,8 @@ def show(out: Console, runs: Sequence[Run]) -> None:
     for run in runs:
         out.print(_table(run))
         if run.besides:
-            out.print(f"{run.besides} messages besides, worked as the profile has it")
+            messages = "message" if run.besides == 1 else "messages"
+            out.print(f"{run.besides} {messages} besides, worked as the profile has it")
     passed = sum(run.passed for run in runs)
     style = "green" if good(runs) else "bold red"
     out.print(f"[{style}]{passed} of {len(runs)} scenarios passed[/]")

@@ -1,12 +1,16 @@
 """Profiles and scenarios in TOML: every mistake is one line that names file, line and key."""
 
 import gc
+import re
 from pathlib import Path
 
 import pytest
 
 from oms.config import ConfigError, line_at, load
-from oms.sim.macros import NAMES, Late
+from oms.sim import acts
+from oms.sim.macros import NAMES, Late, Macro
+from oms.sim.profile import BrokerProfile, Day, ExchangeProfile
+from oms.sim.scenario import Scenario, Step
 from oms.simulation import profiles, scenario_of
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -104,6 +108,19 @@ def test_lines_of_nested_tables(path: Path) -> None:
     assert [line_at(path, w) for w in ("a[0].b[0].x", "a[1].b[1].x", "a[1].b[1].q", "a[1]", "c.d.e.f", "c.d.g", "z")] == [
         3, 7, 6, 4, 10, 9, 0,
     ]  # fmt: skip
+
+
+def test_every_key_macro_and_act_is_in_the_documentation() -> None:
+    text = (ROOT / "docs" / "simulator.md").read_text()
+    shown = set(re.findall(r"`\"?(\w+)\"?`", text))
+    rules = set(Macro.__struct_fields__)
+    names = {*BrokerProfile.__struct_fields__, *ExchangeProfile.__struct_fields__, *Day.__struct_fields__}
+    names |= {*NAMES, *acts.NAMES, *rules, *Step.__struct_fields__, *Scenario.__struct_fields__} - {
+        "macro",
+        "step",
+    }
+    names |= {key for kind in NAMES.values() for key in kind.__struct_fields__}
+    assert names - shown - {"macro"} == set()
 
 
 def test_the_brokers_that_are_shipped() -> None:
