@@ -12,6 +12,7 @@ the book stays off it. Prices go on where they were when an order of the symbol 
 
 import os
 from collections.abc import Iterable
+from operator import attrgetter
 from pathlib import Path
 from typing import Any, Final
 
@@ -25,6 +26,10 @@ _KEPT: Final = (
     "ord_status", "cum_qty", "executions", "key", "seq", "odd", "triggered", "off_book", "suspended",
     "idle_status",
 )  # fmt: skip
+
+
+_GET: Final = attrgetter(*_KEPT)
+_ENCODER: Final = msgspec.json.Encoder()
 
 
 class Counts(msgspec.Struct, omit_defaults=True):
@@ -91,13 +96,12 @@ class Store:
         if not (self._touched or self._refused):
             return
         if self._file is None:
-            self._file = self.path.open("ab")
+            self._file = self.path.open("ab", buffering=0)
         lines = [_line({"refused": id}) for id in self._refused]
         lines += [_line(_told(o, prices[o.symbol], counts)) for o in self._touched.values()]
         self._refused.clear()
         self._touched.clear()
         self._file.write(b"".join(lines))
-        self._file.flush()
 
     def close(self) -> None:
         """Close the file."""
@@ -107,7 +111,7 @@ class Store:
 
 
 def _told(order: VenueOrder, px: int, counts: Counts) -> dict[str, Any]:
-    told = {name: getattr(order, name) for name in _KEPT}
+    told = dict(zip(_KEPT, _GET(order), strict=True))
     # A sum of notionals does not fit 64 bits.
     told["cum_notional"] = str(order.cum_notional)
     told["terms"] = msgspec.structs.asdict(order.terms) if order.terms is not None else None
@@ -123,7 +127,7 @@ def _order(raw: dict[str, Any]) -> VenueOrder:
 
 
 def _line(what: dict[str, Any]) -> bytes:
-    return msgspec.json.encode(what) + b"\n"
+    return _ENCODER.encode(what) + b"\n"
 
 
 def _lines(path: Path) -> Iterable[dict[str, Any]]:
