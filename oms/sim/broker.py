@@ -371,6 +371,8 @@ class Broker:
         """Know no ClOrdID of an order any more."""
         for cl_ord_id in order.cl_ord_ids:
             self.known.pop(cl_ord_id, None)
+        if self.store is not None:
+            self.store.forget(order)
 
     # -- questions -------------------------------------------------------------------------------------------
 

@@ -170,8 +170,8 @@ class Exchange:
         elif not market.cut(order, open_qty):
             market.withdraw(order.key)
             self.enter(order, now_ns)
-        else:
-            self._touch(market)
+        elif market.special:
+            self._changed(market, now_ns)  # It may have another StopPx.
 
     def withdraw(self, order: VenueOrder) -> None:
         """Take an order out, if it is anywhere."""
@@ -214,7 +214,7 @@ class Exchange:
                     market.begin_collecting(phase)
                     self._touch(market)
         if phase == CLOSED:
-            self._close_day(now_ns)
+            self.end_day(now_ns)
 
     def halt(self, symbol: str, now_ns: int) -> None:
         """Collect the orders of an instrument. Raises KeyError."""
@@ -278,12 +278,9 @@ class Exchange:
         orders = [self.orders[key] for key in keys]
         return [order for order in orders if order.limit is None or order.time_in_force == only]
 
-    def end_day(self, now_ns: int) -> None:
-        """Orders of the day expire, and those good until today or before."""
-        self._close_day(now_ns)
-
-    def _close_day(self, now_ns: int) -> None:
-        date = utc_date(now_ns)
+    def end_day(self, now_ns: int, date: str = "") -> None:
+        """Orders of the day expire, and those good until that day or before; today, if none is given."""
+        date = date or utc_date(now_ns)
         for order in self.open_orders():
             if order.broker is not None and expires_by(order, date):
                 order.broker.expire(order, now_ns)

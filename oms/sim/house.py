@@ -194,7 +194,7 @@ class House:
             if day is None:
                 continue
             if last_day and last_day < utc_date(now_ns):
-                exchange.end_day(now_ns)
+                exchange.end_day(now_ns, last_day)
             phase = phase_at(day, now_ns)
             if phase != CONTINUOUS:
                 exchange.set_phase(phase, now_ns)

@@ -58,6 +58,7 @@ class Store:
         self.path = path
         self._touched: dict[str, VenueOrder] = {}
         self._refused: list[str] = []
+        self._forgotten: list[str] = []
         self._file: Any = None
 
     def load(self) -> Kept:
@@ -68,6 +69,9 @@ class Store:
         for line in _lines(self.path):
             if "refused" in line:
                 kept.refused_ids.append(line["refused"])
+                continue
+            if "forgotten" in line:
+                orders.pop(line["forgotten"], None)
                 continue
             order = line["order"]
             orders[order["key"]] = order
@@ -91,15 +95,22 @@ class Store:
         """A ClOrdID is spent though nothing has come of it."""
         self._refused.append(cl_ord_id)
 
+    def forget(self, order: VenueOrder) -> None:
+        """An order is not known any more."""
+        self._touched.pop(order.key, None)
+        self._forgotten.append(order.key)
+
     def flush(self, prices: dict[str, Any], counts: Counts) -> None:
         """Write what has changed."""
-        if not (self._touched or self._refused):
+        if not (self._touched or self._refused or self._forgotten):
             return
         if self._file is None:
             self._file = self.path.open("ab", buffering=0)
         lines = [_line({"refused": id}) for id in self._refused]
         lines += [_line(_told(o, prices[o.symbol], counts)) for o in self._touched.values()]
+        lines += [_line({"forgotten": key}) for key in self._forgotten]
         self._refused.clear()
+        self._forgotten.clear()
         self._touched.clear()
         self._file.write(b"".join(lines))
 

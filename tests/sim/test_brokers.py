@@ -12,13 +12,17 @@ from pathlib import Path
 
 import pytest
 
-from oms.core.types import SCALE
+from oms.core.types import SCALE, utc_date
+from oms.fix.wire import fields
+from oms.sim import interventions as on
 from oms.sim.commands import tell
-from oms.sim.profile import BrokerProfile, ExchangeProfile
+from oms.sim.hours import DAY_NS
+from oms.sim.house import House
+from oms.sim.profile import BrokerProfile, Day, ExchangeProfile
 from oms.sim.store import Store
 from oms.sim.trade_file import COLUMNS, TradeFile
 from oms.sim.venue import Venue
-from tests.sim.broker_kit import brief
+from tests.sim.broker_kit import NOW_NS, ask, brief, new
 from tests.sim.wire_kit import LISTED, RawClient, free_port
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -232,6 +236,59 @@ def test_an_execution_of_an_earlier_start_can_be_busted(tmp_path: Path) -> None:
     assert (bust["150"], bust["19"], bust["11"]) == ("H", fill["17"], "A")
     again.drop()
     second.close()
+
+
+def test_what_was_forgotten_stays_so(tmp_path: Path) -> None:
+    def house() -> House:
+        return House(LISTED, {"SIM": BrokerProfile()}, {"SIM": QUIET}, now_ns=NOW_NS, store=tmp_path)
+
+    first = house()
+    broker = first.brokers["SIM"]
+    ask(broker, new("A", "1", 5, 100, **{"55": "AAA"}), new("B", "1", 5, 100, **{"55": "AAA"}))
+    forgotten = broker.order("A")
+    assert forgotten is not None
+    on.forget(broker, forgotten, NOW_NS)
+    broker.take()
+    first.close()
+    again = house().brokers["SIM"]
+    assert (again.order("A"), again.order("B") is not None) == (None, True)
+    assert [o.cl_ord_id for o in again.orders()] == ["B"]
+
+
+def test_day_orders_of_yesterday_expire_where_there_are_days(tmp_path: Path) -> None:
+    day = ExchangeProfile(liquidity_levels=0, steps_per_s=0, day=Day(open="00:00", close="23:59:59"))
+
+    def house(now_ns: int) -> House:
+        profile = BrokerProfile(times_in_force=("0", "1", "6"))
+        return House(LISTED, {"SIM": profile}, {"SIM": day}, now_ns=now_ns, store=tmp_path)
+
+    first = house(NOW_NS)
+    first_broker = first.brokers["SIM"]
+    ask(
+        first_broker,
+        new("A", "1", 5, 100, **{"55": "AAA"}),
+        new("B", "1", 5, 100, "1", **{"55": "AAA"}),
+        new("C", "1", 5, 100, "6", **{"55": "AAA", "432": utc_date(NOW_NS + DAY_NS)}),
+    )
+    first.close()
+    assert [o.ord_status for o in house(NOW_NS).brokers["SIM"].orders()] == ["0", "0", "0"]
+    second = house(NOW_NS + DAY_NS).brokers["SIM"]
+    assert [o.ord_status for o in second.orders()] == ["C", "0", "0"]
+    assert brief([fields(text) for text in second.take()]) == ["A C/C 0+0"]
+
+
+def test_a_session_may_start_its_numbers_anew_with_every_logon(tmp_path: Path) -> None:
+    port = free_port()
+    profile = BrokerProfile(port=port, prices=False, reset_on_logon=True)
+    with Venue(LISTED, {"SIM": profile}, {"SIM": QUIET}) as venue:
+        venue.poll()
+        for _ in range(2):
+            client = RawClient(port, venue.poll)
+            client.log_on()
+            assert client.of_type("A")[0]["34"] == "1"
+            client.drop()
+            while venue.logged_on:
+                venue.poll()
 
 
 def test_a_line_that_was_cut_off_is_left_out_and_a_wrong_one_is_not(tmp_path: Path) -> None:

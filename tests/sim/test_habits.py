@@ -148,6 +148,20 @@ def test_stop_order_is_triggered_by_the_published_price_too() -> None:
     assert taken(made) == ["B D/0 0+5", "S F/2 5+0 5@104", "B F/2 5+0 5@104"]
 
 
+def test_a_stop_order_with_another_stop_price() -> None:
+    made = broker(ord_types=("1", "2", "4"))
+    made.exchange.set_price("X", 100 * SCALE, NOW_NS)
+    stop = {"40": OrdType.STOP_LIMIT}
+    ask(made, new("S", SELL, 5, 104), new("B", BUY, 5, 104, **stop, **{"99": "110"}))
+    assert brief(ask(made, replace("B2", "B", 4, 104, **stop, **{"99": "105"}))) == ["B2 5/0 0+4"]
+    assert brief(ask(made, replace("B3", "B2", 4, 104, **stop, **{"99": "99"}))) == [
+        "B3 5/0 0+4",
+        "B3 D/0 0+4",
+        "S F/1 4+1 4@104",
+        "B3 F/2 4+0 4@104",
+    ]
+
+
 # -- ids -----------------------------------------------------------------------------------------------------
 
 
