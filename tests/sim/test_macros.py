@@ -1,4 +1,8 @@
-"""Every macro on the wire: a venue with a rule for each, and a client made of a socket and another codec."""
+"""Every macro on the wire: a venue with a rule for each, and a client made of a socket and another codec.
+
+The venue's clock is the test's: it goes on while something is waited for that has to come, a millisecond a turn,
+and stands while it is looked whether anything does.
+"""
 
 import time
 from collections.abc import Iterator
@@ -8,8 +12,9 @@ import pytest
 
 from oms.sim.macros import NAMES
 from oms.sim.profile import BrokerProfile, ExchangeProfile
+from oms.sim.schedule import MS
 from oms.sim.venue import Venue
-from tests.sim.broker_kit import brief
+from tests.sim.broker_kit import NOW_NS, brief
 from tests.sim.wire_kit import LISTED, RawClient, free_port
 
 Fields = dict[str, str]
@@ -58,31 +63,44 @@ class Desk:
     """A venue and whoever talks to it, in one thread."""
 
     def __init__(self) -> None:
+        self.now_ns = NOW_NS
+        self.goes = True  # whether time does
         self.port = free_port()
         profile = BrokerProfile(port=self.port, macro=rules(), prices=False)  # type: ignore[arg-type]
         exchanges = {"SIM": ExchangeProfile(liquidity_levels=0, steps_per_s=0)}
-        self.venue = Venue(LISTED, {"SIM": profile}, exchanges, seed=3)
+        self.venue = Venue(LISTED, {"SIM": profile}, exchanges, seed=3, clock=lambda: self.now_ns)
         self.venue.poll()
-        self.client = RawClient(self.port, self.venue.poll)
+        self.client = RawClient(self.port, self.turn)
         self.client.log_on()
         self._ids = count(1)
         self._looked = 0
 
-    def again(self) -> None:
-        """Connect anew, and ask for what was missed."""
+    def turn(self) -> None:
+        self.now_ns += MS * self.goes
+        self.venue.poll()
+
+    def pass_by(self, ms: int) -> None:
+        """So much time goes by."""
+        for _ in range(ms):
+            self.now_ns += MS
+            self.venue.poll()
+
+    def is_let_in(self) -> bool:
+        """Try to connect anew; time stands meanwhile."""
         self.client.drop()
+        self.goes = False
+        client = RawClient(self.port, self.turn, self.client.next_seq)
+        try:
+            client.log_on()
+        except ConnectionError:
+            client.drop()
+            return False
+        finally:
+            self.goes = True
         missed = max(int(m["34"]) for m in self.client.of_type("A") + self.client.application()) + 1
-        deadline = time.monotonic() + 5
-        while True:
-            client = RawClient(self.port, self.venue.poll, self.client.next_seq)
-            try:
-                client.log_on()
-                break
-            except ConnectionError:
-                client.drop()
-                assert time.monotonic() < deadline
         self.client, self._looked = client, 0
         self.client.send("2", (7, missed), (16, 0))
+        return True
 
     def close(self) -> None:
         self.client.drop()
@@ -119,10 +137,12 @@ class Desk:
         return found
 
     def nothing_more(self) -> None:
-        """What was sent before is answered, and nothing else came."""
+        """What was sent before is answered, and nothing else came. Time stands."""
         before = len(self.client.of_type("0"))
+        self.goes = False
         self.client.send("1", (112, "end"))
         self.client.wait(lambda: len(self.client.of_type("0")) > before)
+        self.goes = True
         assert brief(self.client.application()[self._looked :]) == []
 
     def said(self, number: int) -> list[str]:
@@ -144,6 +164,7 @@ def desk(shared: list[Desk]) -> Iterator[Desk]:
     if not shared:
         shared.append(Desk())
     made = shared[0]
+    made.goes = True
     yield made
     try:
         made.nothing_more()
@@ -166,14 +187,16 @@ def test_plain(desk: Desk) -> None:
 
 
 def test_late(desk: Desk) -> None:
-    began = time.monotonic()
     name = desk.order("late")
     desk.nothing_more()
+    desk.pass_by(59)
+    desk.nothing_more()
+    desk.pass_by(1)
     assert desk.said(1) == ["0/0 0+100"]
-    assert time.monotonic() - began >= 0.06
     desk.ask("F", name)
+    desk.nothing_more()
+    desk.pass_by(60)
     assert desk.said(1) == ["4/4 0+0"]
-    assert time.monotonic() - began >= 0.12
 
 
 def test_duplicate(desk: Desk) -> None:
@@ -184,10 +207,13 @@ def test_duplicate(desk: Desk) -> None:
 
 
 def test_out_of_order(desk: Desk) -> None:
+    desk.goes = False
     name = desk.order("out_of_order")
     desk.ask("F", name)
     assert desk.said(2) == ["4/4 0+0", "0/0 0+100"]
     desk.order("out_of_order")
+    desk.nothing_more()
+    desk.pass_by(60)
     assert desk.said(1) == ["0/0 0+100"], "a report that nothing overtakes comes after a while"
 
 
@@ -231,11 +257,14 @@ def test_refuse(desk: Desk) -> None:
 
 
 def test_pending(desk: Desk) -> None:
+    desk.goes = False
     name = desk.order("pending")
     desk.ask("G", name)
     assert desk.said(2) == ["0/0 0+100", "E/E 0+100"]
+    desk.pass_by(29)
     desk.nothing_more()
-    replaced, *_ = desk.came(1)
+    desk.pass_by(1)
+    [replaced] = desk.came(1)
     assert (replaced["150"], replaced["39"], replaced["38"], replaced["41"]) == ("5", "0", "150", name)
     desk.ask("F", replaced["11"])
     assert desk.said(2) == ["6/6 0+150", "4/4 0+0"]
@@ -315,9 +344,7 @@ def test_restate(desk: Desk) -> None:
 def test_forget(desk: Desk) -> None:
     name = desk.order("forget")
     desk.came(1)
-    deadline = time.monotonic() + 5
-    while desk.venue.broker.order(name) is not None and time.monotonic() < deadline:
-        desk.venue.poll()
+    desk.pass_by(10)
     desk.ask("F", name)
     desk.ask("H", name)
     refusal, status = desk.came(2)
@@ -333,12 +360,14 @@ def wait_closed(desk: Desk) -> None:
 
 
 def test_disconnect_and_the_acknowledgement_comes_by_resend(desk: Desk) -> None:
-    began = time.monotonic()
+    desk.goes = False
     name = desk.order("disconnect")
     wait_closed(desk)
     assert desk.client.of_type("5") == [], "the connection was dropped without a word"
-    desk.again()
-    assert time.monotonic() - began >= 0.08, "no logon is taken for a while"
+    desk.pass_by(79)
+    assert not desk.is_let_in(), "no logon is taken for a while"
+    desk.pass_by(1)
+    assert desk.is_let_in()
     [report] = desk.came(1)
     assert (report["11"], report["150"], report["43"]) == (name, "0", "Y")
 
@@ -347,7 +376,8 @@ def test_disconnect_with_a_logout_and_the_order_lost(desk: Desk) -> None:
     name = desk.order("disconnect-lost")
     wait_closed(desk)
     assert len(desk.client.of_type("5")) == 1
-    desk.again()
+    desk.pass_by(80)
+    assert desk.is_let_in()
     desk.ask("H", name)
     [status] = desk.came(1)
     assert (status["11"], status["39"], status["37"]) == (name, "8", "NONE")
