@@ -6,12 +6,17 @@ changed, so that state stays the fold of the journal alone, and a limit changed 
 
 import csv
 import io
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Final
+from zoneinfo import ZoneInfo
 
 from oms.config import Config, ConfigError, Strict, convert, read_toml, relative_to
 from oms.core import events as ev
 from oms.core.state import State
 from oms.core.types import SCALE, Px, Qty, parse_scaled
+
+_DAY_S: Final = 86_400
 
 
 class _Market(Strict, frozen=True):
@@ -99,12 +104,43 @@ def timezones(config: Config) -> dict[str, str]:
     return {mic: market.timezone for mic, market in _read_markets(config).items()}
 
 
+def clock_of(zone: str, first_year: int, last_year: int) -> tuple[tuple[int, int], ...]:
+    """A time zone's clock in those years: (from this second on, seconds to add to UTC).
+
+    Raises ZoneInfoNotFoundError or ValueError for a zone that is not known.
+    """
+    info = ZoneInfo(zone)
+
+    def offset(second: int) -> int:
+        found = datetime.fromtimestamp(second, UTC).astimezone(info).utcoffset() or timedelta()
+        return int(found.total_seconds())
+
+    at = int(datetime(first_year, 1, 1, tzinfo=UTC).timestamp())
+    end = int(datetime(last_year + 1, 1, 1, tzinfo=UTC).timestamp())
+    moves = [(at, offset(at))]
+    # Clocks are moved for weeks at least.
+    while at < end:
+        later = min(at + 7 * _DAY_S, end)
+        if offset(later) != moves[-1][1]:
+            low, high = at, later
+            while high - low > 1:
+                middle = (low + high) // 2
+                low, high = (middle, high) if offset(middle) == moves[-1][1] else (low, middle)
+            moves.append((high, offset(high)))
+        at = later
+    return tuple(moves)
+
+
 def changes(state: State, defined: list[ev.Event]) -> list[ev.Event]:
     """Those definitions that the state does not have, or has otherwise.
 
-    What is gone from the files stays as it was.
+    What is gone from the files stays as it was, but for the routing table: where none is named any more, none
+    holds.
     """
-    return [event for event in defined if not _known(state, event)]
+    found = [event for event in defined if not _known(state, event)]
+    if state.routing is not None and not any(isinstance(event, ev.RoutingDefined) for event in defined):
+        found.append(ev.RoutingDefined(defined[0].at_ns, "", ()))
+    return found
 
 
 def _known(state: State, event: ev.Event) -> bool:
@@ -127,13 +163,17 @@ def _known(state: State, event: ev.Event) -> bool:
         current = state.reconciles.get(event.venue)
     elif isinstance(event, ev.VenueRateDefined):
         current = state.waiting.rates.get(event.venue)
+    elif isinstance(event, ev.RoutingDefined):
+        current = state.routing
     else:
         current = state.firm
-    return current is not None and _but_time(current) == _but_time(event)
+    return current is not None and is_same(current, event)
 
 
-def _but_time(event: ev.Event) -> tuple[object, ...]:
-    return tuple(getattr(event, name) for name in event.__struct_fields__ if name != "at_ns")
+def is_same(one: ev.Event, other: ev.Event) -> bool:
+    """Whether two definitions say the same, whenever and by whomever they were made."""
+    names = (name for name in one.__struct_fields__ if name not in ("at_ns", "who"))
+    return all(getattr(one, name) == getattr(other, name) for name in names)
 
 
 def _instruments(config: Config, at_ns: int) -> list[ev.Event]:
@@ -164,12 +204,14 @@ def _instruments(config: Config, at_ns: int) -> list[ev.Event]:
         raise ConfigError(f"{path}: {error}") from None
     with file:
         reader = csv.DictReader(file)
-        if reader.fieldnames != columns:
-            raise ConfigError(f"{path}, line 1: the columns must be {','.join(columns)}")
+        if reader.fieldnames not in (columns, [*columns, "asset_class"]):
+            raise ConfigError(
+                f"{path}, line 1: the columns must be {','.join(columns)}, or these and asset_class"
+            )
         for row in reader:
             where = f"{path}, line {reader.line_num}"
             if None in row or None in row.values():
-                raise ConfigError(f"{where}: not {len(columns)} columns")
+                raise ConfigError(f"{where}: not {len(reader.fieldnames)} columns")
             if row["symbol"] in seen:
                 raise ConfigError(
                     f"{where}: symbol {row['symbol']} stands in line {seen[row['symbol']]} already"
@@ -191,6 +233,7 @@ def _instruments(config: Config, at_ns: int) -> list[ev.Event]:
                     tables[row["tick_table"]],
                     Px(SCALE),
                     markets[row["market"]].settlement_days,
+                    row.get("asset_class", ""),
                 )
             )
     return events

@@ -235,7 +235,9 @@ def _quoted_in(instrument: ev.InstrumentDefined) -> str:
 
 
 def leg_venue(state: State, ask: Ask) -> Denial | None:
-    """Orders in every leg's instrument go to the same venue."""
+    """Orders in every leg's instrument go to the same venue. A routing table sends all legs to one."""
+    if state.routing is not None:
+        return None
     assert state.firm is not None
     default = state.firm.default_venue
     venues = [state.venue_of.get(asked.instrument.market, default) for asked in ask.legs]

@@ -62,6 +62,7 @@ class InstrumentDefined(Event, frozen=True, array_like=True, gc=False, tag=2):
         Px  # what a quoted 1 is worth in `currency`: 1e8, or 1e6 where prices are quoted in hundredths
     )
     settlement_days: int  # business days after the trade date
+    asset_class: str = ""  # a word, as the file has it: equity, fund, debt ...; empty if it says nothing
 
 
 class AccountDefined(Event, frozen=True, array_like=True, gc=False, tag=3):
@@ -326,8 +327,8 @@ class OrderRouted(OrderEvent, frozen=True, array_like=True, gc=False, tag=40):
     order_qty: Qty
     price: Px
     ord_type: str = ""  # what a triggered order turned into; empty where it is the order's own
-    rule: str = ""  # of the routing table
-    facts: str = ""  # that the rule looked at
+    rule: str = ""  # of the routing table; empty without one
+    facts: str = ""  # that the rule looked at: "market=XLON; order_qty=5000"
     destination: str = ""  # its name, where that is not the venue's
     terms: Terms | None = None  # where they are not the order's: a broker's algorithm, say
     time_in_force: str = ""  # where it is not the order's
@@ -585,6 +586,36 @@ class OrderHeld(OrderEvent, frozen=True, array_like=True, gc=False, tag=65):
     """We hold the order until its stop price is reached, since its venue cannot. ExecType(150)=0."""
 
     venue: str
+    rule: str = ""  # as in `OrderRouted`: its destination is chosen now, not when it is triggered
+    facts: str = ""
+
+
+# -- the routing table ---------------------------------------------------------------------------------------
+
+
+class RoutingRule(Struct, frozen=True, array_like=True, gc=False):
+    """One rule: where an order goes if all of its conditions hold. Part of `RoutingDefined`.
+
+    What a condition is called and means: see `router`.
+    """
+
+    name: str
+    to: str  # the destination
+    words: tuple[tuple[str, tuple[str, ...]], ...]  # (condition, values): each condition once
+    # (condition, from, below): the first number that is in it and the first that is not, or `router.NO_END`.
+    # Several of one condition: any of them.
+    ranges: tuple[tuple[str, int, int], ...]
+
+
+class RoutingDefined(Event, frozen=True, array_like=True, gc=False, tag=100):
+    """The routing table became known, or changed: all of it. Without rules there is no table any more."""
+
+    who: str  # who had it read again; empty if that was a start
+    rules: tuple[RoutingRule, ...]  # the first that holds decides
+    lists: tuple[tuple[str, tuple[str, ...]], ...] = ()  # (name, symbols)
+    volumes: tuple[tuple[str, Qty], ...] = ()  # (symbol, average daily volume)
+    # (MIC, (from this second on, seconds to add to UTC)): its local time; the first holds before it as well.
+    clocks: tuple[tuple[str, tuple[tuple[int, int], ...]], ...] = ()
 
 
 # -- lists of orders -----------------------------------------------------------------------------------------
@@ -893,6 +924,7 @@ AnyEvent = (
     | ReconcileDefined
     | StatusAnswered
     | AskingStopped
+    | RoutingDefined
 )
 
 encode: Final = msgspec.msgpack.Encoder().encode

@@ -28,10 +28,12 @@ def _engine_started(state: State, event: ev.EngineStarted) -> None:
     state.sessions_up.clear()
     state.market.depth.clear()
     state.questions.clear()
+    state.venues_moved()
 
 
 def _instrument_defined(state: State, event: ev.InstrumentDefined) -> None:
     state.instruments[event.symbol] = event
+    state.router = None
 
 
 def _account_defined(state: State, event: ev.AccountDefined) -> None:
@@ -53,12 +55,14 @@ def _allocation_group_defined(state: State, event: ev.AllocationGroupDefined) ->
 def _session_logged_on(state: State, event: ev.SessionLoggedOn) -> None:
     state.sessions_up.add(event.session_id)
     state.waiting.arrived(event.session_id)
+    state.venues_moved()
 
 
 def _session_logged_out(state: State, event: ev.SessionLoggedOut) -> None:
     state.sessions_up.discard(event.session_id)
     state.market.forget(event.session_id)
     state.questions.pop(event.session_id, None)
+    state.venues_moved()
 
 
 def _reference_price_changed(state: State, event: ev.ReferencePriceChanged) -> None:
@@ -71,12 +75,14 @@ def _book_changed(state: State, event: ev.BookChanged) -> None:
 
 def _trading_halted(state: State, event: ev.TradingHalted) -> None:
     state.halts[event.scope, event.value] = (event.who, event.why)
+    state.venues_moved()
 
 
 def _trading_resumed(state: State, event: ev.TradingResumed) -> None:
     state.halts.pop((event.scope, event.value), None)
     if event.scope == "venue":
         state.waiting.arrived(event.value)
+    state.venues_moved()
 
 
 def _order_received(state: State, event: ev.OrderReceived) -> None:
@@ -447,6 +453,11 @@ def _venue_defined(state: State, event: ev.VenueDefined) -> None:
     state.venues[event.venue] = event
 
 
+def _routing_defined(state: State, event: ev.RoutingDefined) -> None:
+    state.routing = event if event.rules else None
+    state.router = None
+
+
 def _order_routed(state: State, event: ev.OrderRouted) -> None:
     order = state.orders[event.order_id]
     route = Route(event.route_id, event.venue, event.cl_ord_id, event.order_qty, event.price, event.ord_type)
@@ -496,7 +507,11 @@ def _order_worked(state: State, event: ev.OrderWorked) -> None:
 
 def _status_asked(state: State, event: ev.StatusAsked) -> None:
     venue = state.orders[event.order_id].route(event.route_id).venue
-    state.questions.setdefault(venue, {})[event.cl_ord_id] = event.order_id
+    asked = state.questions.get(venue)
+    if asked is None:
+        asked = state.questions[venue] = {}
+        state.venues_moved()
+    asked[event.cl_ord_id] = event.order_id
 
 
 def _status_answered(state: State, event: ev.StatusAnswered) -> None:
@@ -506,11 +521,13 @@ def _status_answered(state: State, event: ev.StatusAnswered) -> None:
     if not asked:
         del state.questions[venue]
         state.waiting.arrived(venue)
+        state.venues_moved()
 
 
 def _asking_stopped(state: State, event: ev.AskingStopped) -> None:
     state.questions.pop(event.venue, None)
     state.waiting.arrived(event.venue)
+    state.venues_moved()
 
 
 def _reconcile_defined(state: State, event: ev.ReconcileDefined) -> None:
@@ -685,5 +702,6 @@ HANDLERS: Final[dict[type, Callable[[State, Any], None]]] = {
     ev.LegFilled: fold_legs.leg_filled,
     ev.LegBusted: fold_legs.leg_busted,
     ev.LegCorrected: fold_legs.leg_corrected,
+    ev.RoutingDefined: _routing_defined,
 }
 """Event -> what it does to a state. Events that are not here change nothing."""

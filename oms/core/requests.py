@@ -24,7 +24,8 @@ from oms.core.decision import (
 )
 from oms.core.held import TURNS_INTO
 from oms.core.order import ENDED, Order, Route
-from oms.core.routing import can_be_held, choose_venue, once_triggered, venue_down, venue_lacks
+from oms.core.routing import NO_ROUTE, can_be_held, choose_venue, once_triggered, venue_down, venue_lacks
+from oms.core.rules import choose
 from oms.core.state import State, route_cl_ord_id
 from oms.core.strategies import gate, merged, takes_any, with_terms
 from oms.core.types import (
@@ -83,20 +84,29 @@ def first_route(state: State, ask: Ask, order_id: int, now_ns: int) -> Events | 
     denial = check(state, ask)
     if denial is not None:
         return denial
-    venue = choose_venue(state, ask.instrument)
+    rule = facts = ""
+    if state.routing is None:
+        venue = choose_venue(state, ask.instrument)
+    else:
+        choice = choose(state, ask, now_ns)
+        if choice is None:
+            return NO_ROUTE
+        venue, rule, facts = choice.to, choice.rule, choice.facts
     if state.destinations or state.strategies or state.waiting.rates:
-        return _route_by_name(state, ask, order_id, venue, now_ns)
+        return _route_by_name(state, ask, order_id, venue, rule, facts, now_ns)
     denial = venue_lacks(state, venue, ask)
     if denial is not None and can_be_held(state, venue, ask):
-        return [ev.OrderHeld(now_ns, order_id, venue)]
+        return [ev.OrderHeld(now_ns, order_id, venue, rule, facts)]
     denial = denial or venue_down(state, venue)
     if denial is not None:
         return denial
     cl_ord_id = route_cl_ord_id(state.epoch, order_id, 1, 1)
-    return [ev.OrderRouted(now_ns, order_id, 1, venue, cl_ord_id, ask.order_qty, ask.price)]
+    return [ev.OrderRouted(now_ns, order_id, 1, venue, cl_ord_id, ask.order_qty, ask.price, "", rule, facts)]
 
 
-def _route_by_name(state: State, ask: Ask, order_id: int, to: str, now_ns: int) -> Events | Denial:
+def _route_by_name(
+    state: State, ask: Ask, order_id: int, to: str, rule: str, facts: str, now_ns: int
+) -> Events | Denial:
     """An order for a strategy, or for a destination that may have to be waited for."""
     strategy = state.strategies.get(to)
     if strategy is not None:
@@ -106,16 +116,16 @@ def _route_by_name(state: State, ask: Ask, order_id: int, to: str, now_ns: int) 
         if ask.time_in_force == TimeInForce.FOK or ask.legs:
             what = "an order with legs" if ask.legs else "fill or kill"
             return Denial("cannot_be_split", 11, f"{what} cannot be worked by strategy {to}")
-        return _planned(order_id, to, now_ns)
+        return _planned(order_id, to, rule, facts, now_ns)
     destination = state.destinations.get(to)
     venue = destination.venue if destination is not None else to
     if venue_lacks(state, venue, with_terms(ask, destination)) and can_be_held(state, venue, ask):
-        return [ev.OrderHeld(now_ns, order_id, venue)]
+        return [ev.OrderHeld(now_ns, order_id, venue, rule, facts)]
     found = gate(state, to, ask, now_ns, {})
     if found.refusal is not None:
         return found.refusal
     if found.wait or state.waiting.queues.get(found.venue):
-        return _planned(order_id, to, now_ns)
+        return _planned(order_id, to, rule, facts, now_ns)
     taker = state.destinations.get(found.destination)
     more = taker.terms if taker is not None else None
     return [
@@ -127,15 +137,18 @@ def _route_by_name(state: State, ask: Ask, order_id: int, to: str, now_ns: int) 
             route_cl_ord_id(state.epoch, order_id, 1, 1),
             ask.order_qty,
             ask.price,
-            destination=to,
-            terms=merged(ask.terms, more) if more is not None else None,
+            "",
+            rule,
+            facts,
+            to,
+            merged(ask.terms, more) if more is not None else None,
         )
     ]
 
 
-def _planned(order_id: int, to: str, now_ns: int) -> Events:
+def _planned(order_id: int, to: str, rule: str, facts: str, now_ns: int) -> Events:
     """The order is ours to work, and the client is told so: nobody else has it yet."""
-    return [ev.OrderPlanned(now_ns, order_id, to), ev.OrderAccepted(now_ns, order_id)]
+    return [ev.OrderPlanned(now_ns, order_id, to, rule, facts), ev.OrderAccepted(now_ns, order_id)]
 
 
 def received(ask: Ask, order_id: int, now_ns: int, list_id: str = "") -> ev.OrderReceived:

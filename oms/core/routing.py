@@ -1,8 +1,12 @@
-"""Where an order goes: the venue of its instrument's market, or the default venue.
+"""Where an order goes without a routing table: the venue of its instrument's market, or the default venue.
+
+With one, `rules` chooses, and an order that no rule is for is denied.
 
 A venue that is down takes nothing: the session layer would store the order and send it whenever the venue
 comes back, which may be minutes after the client has given up on it. So the refusal is decided here.
 """
+
+from typing import Final
 
 import msgspec
 
@@ -11,6 +15,8 @@ from oms.core.controls import Ask, Denial
 from oms.core.held import TURNS_INTO
 from oms.core.state import State
 from oms.core.types import ASKED_OF_US, GOOD_TILL, Px, TimeInForce
+
+NO_ROUTE: Final = Denial("no_route", 99, "no routing rule is for such an order")
 
 
 def choose_venue(state: State, instrument: ev.InstrumentDefined) -> str:

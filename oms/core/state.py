@@ -10,7 +10,7 @@ leaves it out and `load` builds it again.
 """
 
 import hashlib
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 from msgspec import Struct, field
@@ -25,6 +25,9 @@ from oms.core.price_book import PriceBook, Resting
 from oms.core.risk import AccountRisk, rehold, required_hold, required_leg_hold
 from oms.core.types import Px
 from oms.core.waiting import Waiting
+
+if TYPE_CHECKING:
+    from oms.core.router import Router
 
 Key = tuple[str, str]
 
@@ -61,6 +64,7 @@ class Snapshot(Struct):
     reconciles: list[ev.ReconcileDefined] = field(default_factory=list)
     questions: dict[str, dict[str, int]] = field(default_factory=dict)
     lists: list[OrderList] = field(default_factory=list)
+    routing: ev.RoutingDefined | None = None
 
 
 class State:
@@ -96,7 +100,9 @@ class State:
         "reconciles",
         "reference_px",
         "risk",
+        "router",
         "routes",
+        "routing",
         "sessions_up",
         "strategies",
         "venue_of",
@@ -154,12 +160,23 @@ class State:
         self.questions: dict[str, dict[str, int]] = {}
         # Orders that are worked in parts or cannot go yet.
         self.waiting = Waiting()
+        # The routing table, if there is one; and as orders are chosen for by it, once one has been.
+        self.routing: ev.RoutingDefined | None = None
+        self.router: Router | None = None
 
     # -- reading ---------------------------------------------------------------------------------------------
 
     def find(self, session_id: str, cl_ord_id: str) -> Order | None:
         """The order that a client's ClOrdID was used for, whichever version or request it named."""
         return self.orders.get(self.cl_ord_ids.get((session_id, cl_ord_id), 0))
+
+    def venues_up(self) -> set[str]:
+        """Sessions that take orders: logged on, not halted by a person, and with nothing to answer first."""
+        return {
+            name
+            for name in self.sessions_up
+            if ("venue", name) not in self.halts and name not in self.questions
+        }
 
     def open_orders(self) -> list[Order]:
         """Orders that may still execute or have something unanswered, the oldest first.
@@ -217,6 +234,7 @@ class State:
                 reconciles=[self.reconciles[k] for k in sorted(self.reconciles)],
                 questions=self.questions,
                 lists=[self.lists[k] for k in sorted(self.lists)],
+                routing=self.routing,
             )
         )
 
@@ -257,6 +275,7 @@ class State:
         state.reconciles = {r.venue: r for r in snapshot.reconciles}
         state.questions = snapshot.questions
         state.market.restore(snapshot.depth, snapshot.volume)
+        state.routing = snapshot.routing
         state.live = {o.order_id: o for o in snapshot.orders if not o.settled}
         state.lists = {found.key: found for found in snapshot.lists}
         state.open_members = {
@@ -286,6 +305,11 @@ class State:
             self.book(order.symbol).add(Resting(order.order_id, order.side, order.price, order.leaves_qty))
 
     # -- helpers ---------------------------------------------------------------------------------------------
+
+    def venues_moved(self) -> None:
+        """A session takes orders that did not, or the other way round; or may."""
+        if self.router is not None:
+            self.router.look_at(self.venues_up())
 
     def book(self, symbol: str) -> PriceBook:
         book = self.books.get(symbol)

@@ -48,6 +48,8 @@ TERM_TAGS: Final = frozenset(
         tags.EXPIRE_DATE,
         tags.PEG_OFFSET_VALUE,
         tags.TARGET_STRATEGY,
+        tags.TARGET_STRATEGY_PARAMETERS,
+        tags.PARTICIPATION_RATE,
     )
 )
 NOT_OF_LISTS: Final = (tags.CONTINGENCY_TYPE, "765", "766")

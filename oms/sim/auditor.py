@@ -26,6 +26,8 @@ Rules, each checked at the event that could break it and reported as a sentence 
   destination says; no venue gets new orders faster than its rate;
 - lists of orders: see `list_auditor`;
 - the legs of a multileg order, which hold, own and pay in its place: see `leg_audit`;
+- with a routing table, an order goes where its first rule sends it, and is denied for want of a rule only if
+  there is none;
 - nothing is taken on that the account's or the firm's limits, as journaled, forbid.
 
 What an order holds, from the rules of the risk counters: its leaves at its hold price; while a replace is
@@ -44,9 +46,10 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from oms.core import events as ev
-from oms.core.types import SCALE, OrdStatus, OrdType, Side, Terms, TimeInForce, parse_scaled
+from oms.core.types import SCALE, Leg, OrdStatus, OrdType, Side, Terms, TimeInForce, parse_scaled
 from oms.sim.leg_audit import LegAudit
 from oms.sim.list_auditor import ListAuditor
+from oms.sim.routes import Reader, urgency
 
 Record = dict[str, Any]
 
@@ -133,6 +136,7 @@ class Auditor:
         self._volume: Counter[str] = Counter()
         self._questions: dict[str, dict[str, int]] = defaultdict(dict)  # venue -> what it is asked about
         self._sent_ns: dict[str, list[int]] = defaultdict(list)  # of venues with a rate: when, the last ones
+        self._table: Reader | None = None
         self._last_order_id = 0
         self.lists = ListAuditor(self._wrong, lambda order: bool(self.leaves_qty(order)))
         self._to_be_questioned: tuple[int, str] | None = None  # an overfill: the next event must ask
@@ -211,6 +215,8 @@ class Auditor:
             "price_unit": event.price_unit,
             "lot_size": event.lot_size,
             "ticks": event.ticks,
+            "market": event.market,
+            "asset_class": event.asset_class,
         }
 
     def _account(self, event: ev.AccountDefined) -> None:
@@ -294,6 +300,9 @@ class Auditor:
         self._rates[event.venue] = event
         self._sent_ns[event.venue].clear()
 
+    def _routing(self, event: ev.RoutingDefined) -> None:
+        self._table = Reader(event) if event.rules else None
+
     def _mass_cancel(self, event: ev.MassCancelRequested) -> None:
         if event.affected >= 0 and (event.session_id, event.cl_ord_id) in self._client_ids:
             self._wrong(
@@ -359,6 +368,7 @@ class Auditor:
             "cum_notional": 0,
             "requests": {},  # the client's ClOrdID -> what is asked, unanswered
             "routes": {},
+            "is_placed": False,  # it was chosen where it goes
             "overfill_questioned": False,
             "held_qty": 0,
             "held_money": 0,
@@ -387,6 +397,8 @@ class Auditor:
         order["ended"] = OrdStatus.REJECTED
         self.lists.becomes(order, event)
         self._use(event.session_id, event.cl_ord_id, event.order_id)
+        if event.reason == "no_route":
+            self._check_no_route(event, order)
 
     def _accepted(self, event: ev.OrderAccepted, order: Record) -> None:
         if order["accepted"]:
@@ -399,12 +411,14 @@ class Auditor:
         self._goes(order)
         order["accepted"] = True
         order["held_for"] = event.venue
+        self._check_rule(event, order)
 
     def _planned(self, event: ev.OrderPlanned, order: Record) -> None:
         if order["routes"] or event.to not in {*self._strategies, *self._destinations, *self._rates}:
             self._wrong(f"order {event.order_id} is planned for {event.to}")
         self._goes(order)
         order["plan"] = event.to
+        self._check_rule(event, order)
 
     def _worked(self, event: ev.OrderWorked, order: Record) -> None:
         if not order["plan"]:
@@ -587,6 +601,7 @@ class Auditor:
         if order["held_for"]:
             self._wrong(f"order {event.order_id} goes out before its stop price is reached")
         self._goes(order)
+        self._check_rule(event, order)
         self._new_venue_id(event.cl_ord_id)
         version = order["versions"][-1]
         self._check_venue(
@@ -653,6 +668,74 @@ class Auditor:
         if may_wait and len(times) >= rate.per_s + rate.burst:
             self._wrong(f"{venue} gets more than {rate.per_s} orders a second")
         times.append(at_ns)
+
+    def _check_rule(self, event: ev.OrderRouted | ev.OrderHeld | ev.OrderPlanned, order: Record) -> None:
+        """That it goes where the table says. Once: an order that waited here was given its venue then."""
+        if order["is_placed"]:
+            return
+        order["is_placed"] = True
+        goes = event.to if isinstance(event, ev.OrderPlanned) else event.venue
+        if isinstance(event, ev.OrderRouted) and event.destination:
+            goes = event.destination
+        # An order of a list may have waited here: it is measured when it goes.
+        rule = self._first_rule(order, event.at_ns)
+        name, to = (rule.name, rule.to) if rule is not None else ("", goes)
+        if isinstance(event, ev.OrderHeld) and to in self._destinations:
+            to = self._destinations[to].venue
+        if (event.rule, goes) != (name, to):
+            self._wrong(
+                f"order {event.order_id} goes to {goes} by rule {event.rule!r},"
+                f" the table says {to} by rule {name!r}"
+            )
+        if self._table is not None and rule is None:
+            self._wrong(f"order {event.order_id} goes to {goes}, and no rule is for it")
+
+    def _check_no_route(self, event: ev.OrderDenied, order: Record) -> None:
+        """That no rule is for it. A denial does not say all that a rule may ask: only for plain orders."""
+        if self._table is None:
+            self._wrong(f"order {event.order_id} is denied for want of a rule without a table")
+        elif event.ord_type in (OrdType.MARKET, OrdType.LIMIT) and not self._table.asks("urgency"):
+            rule = self._first_rule(order, event.at_ns)
+            if rule is not None:
+                self._wrong(f"order {event.order_id} is denied for want of a rule, there is {rule.name!r}")
+
+    def _first_rule(self, order: Record, at_ns: int) -> ev.RoutingRule | None:
+        """The rule that is for an order as it stands. One with legs has the market of its first."""
+        version = order["versions"][-1]
+        legs = version["terms"].legs
+        instrument = self._instruments.get(legs[0].symbol if legs else order["symbol"])
+        if self._table is None or instrument is None:
+            return None
+        hold_px = self._hold_px(order, version["price"], version["terms"])
+        worth = self._worth(order, hold_px, version["order_qty"])
+        if legs:
+            worth = sum(self._worth_of_leg(leg, version["order_qty"]) for leg in legs)
+        names = ("account", "side", "ord_type", "time_in_force")
+        return self._table.first_match(
+            {
+                **{name: order[name] for name in names},
+                **{name: instrument[name] for name in ("market", "currency", "asset_class")},
+                "symbol": "" if legs else order["symbol"],
+                "client": order["session_id"],
+                "urgency": urgency(version["terms"]),
+                "market_state": "",
+                "order_qty": version["order_qty"],
+                "notional": worth,
+                "at_ns": at_ns,
+                "up": {
+                    name
+                    for name in self._up
+                    if ("venue", name) not in self._halts and not self._questions.get(name)
+                },
+            }
+        )
+
+    def _worth_of_leg(self, leg: Leg, order_qty: int) -> int:
+        """Its part of the order at the collar's far end, in units of 1e-16 of its currency."""
+        start = self._reference_px.get(leg.symbol, 0)
+        px = start - (-start * int(self._firm["price_collar_bps"]) // 10_000)
+        qty = order_qty * leg.ratio_qty // SCALE
+        return px * qty * int(self._instruments[leg.symbol]["price_unit"]) // SCALE
 
     def _route_request(self, event: ev.CancelRouted | ev.ReplaceRouted, order: Record) -> None:
         route = self._route(event, order)
@@ -1128,6 +1211,7 @@ _OTHER: Final[dict[type, Callable[[Auditor, Any], None]]] = {
     ev.TradingResumed: Auditor._resumed,
     ev.ProfileDefined: Auditor._profile,
     ev.VenueDefined: Auditor._venue,
+    ev.RoutingDefined: Auditor._routing,
     ev.MassCancelRequested: Auditor._mass_cancel,
     ev.BookChanged: Auditor._book_changed,
     ev.AskingStopped: Auditor._asking_stopped,

@@ -12,7 +12,9 @@ MEMBER = ListMember(5, "c", "A", "S", "1", Qty(6), "2", Px(7), "0", TERMS)
 
 EXAMPLES: tuple[ev.Event, ...] = (
     ev.EngineStarted(1, "0.1", 4, "e"),
-    ev.InstrumentDefined(1, "S", "XNYS", "USD", "I", "n", Qty(5), ((Px(0), Px(6)), (Px(7), Px(8))), Px(9), 2),
+    ev.InstrumentDefined(
+        1, "S", "XNYS", "USD", "I", "n", Qty(5), ((Px(0), Px(6)), (Px(7), Px(8))), Px(9), 2, "c"
+    ),
     ev.AccountDefined(1, "A", "n", ("s", "t"), (("USD", BIG),), Qty(5)),
     ev.FirmDefined(1, Qty(5), (("USD", 6), ("GBP", 7)), 8, "v", (("XLON", "w"),)),
     ev.AllocationGroupDefined(1, "A", (("B", 5), ("C", 6))),
@@ -65,7 +67,7 @@ EXAMPLES: tuple[ev.Event, ...] = (
     ev.VenueDefined(1, "v", ("1", "2"), ("0",), ("stop_px", "min_qty"), "legs"),
     ev.MassCancelRequested(1, "s", "c", "1", "S", "2", -1, "t"),
     ev.MassStatusRequested(1, 2, "s", "m", 5, True),
-    ev.OrderHeld(1, 2, "v"),
+    ev.OrderHeld(1, 2, "v", "r", "f"),
     ev.ListReceived(
         1, "s", "l", 5, "2", (MEMBER, ListMember(6, "d", "A", "S", "2", Qty(7), "1", Px(0), "0"))
     ),
@@ -79,6 +81,14 @@ EXAMPLES: tuple[ev.Event, ...] = (
     ev.LegFilled(1, 2, 3, 4, "S", "2", "x", Qty(5), Px(6), 7),
     ev.LegBusted(1, 2, 3, 4, "x", "y", Qty(5), Px(6), 7, "t"),
     ev.LegCorrected(1, 2, 3, 4, "x", "y", Qty(5), Px(6), Qty(7), Px(8), 9, "t"),
+    ev.RoutingDefined(
+        1,
+        "w",
+        (ev.RoutingRule("n", "v", (("up", ("t", "u")),), (("time", 5, 6),)),),
+        (("l", ("S", "T")),),
+        (("S", Qty(7)),),
+        (("M", ((8, -9),)),),
+    ),
     ev.DestinationDefined(1, "d", "v", "reroute", "e", Terms(target_strategy="2")),
     ev.StrategyDefined(1, "s", "twap", (("d", 5), ("e", 6)), "desk", 7, 8, Qty(9), 10),
     ev.OrderPlanned(1, 2, "s", "r", "f"),

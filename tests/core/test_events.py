@@ -17,7 +17,7 @@ from tests.core.examples import EXAMPLES, TERMS
 
 GOLDEN = {
     "EngineStarted":           "950101a3302e3104a165",
-    "InstrumentDefined":       "9b0201a153a4584e5953a3555344a149a16e05929200069207080902",
+    "InstrumentDefined":       "9c0201a153a4584e5953a3555344a149a16e05929200069207080902a163",
     "AccountDefined":          "970301a141a16e92a173a1749192a3555344cf7fffffffffffffff05",
     "FirmDefined":             "970401059292a35553440692a34742500708a1769192a4584c4f4ea177",
     "AllocationGroupDefined":  "940501a1419292a1420592a14306",
@@ -71,7 +71,7 @@ GOLDEN = {
     "VenueDefined":            "973e01a17692a131a13291a13092a773746f705f7078a76d696e5f717479a46c656773",
     "MassCancelRequested":     "993f01a173a163a131a153a132ffa174",
     "MassStatusRequested":     "97400102a173a16d05c3",
-    "OrderHeld":               "94410102a176",
+    "OrderHeld":               "96410102a176a172a166",
     "ListReceived":            "974601a173a16c05a132929a05a163a141a153a13106a13207a1309c05a33120470607a154a144f8a132a170a3302e319197a153a13205"
                                "a172a14ffa07a1319a06a164a141a153a13207a13100a130c0",
     "ListDenied":              "9a4701a173a16c06a17405010292a163a164",
@@ -84,6 +84,7 @@ GOLDEN = {
     "LegFilled":               "9b5001020304a153a132a178050607",
     "LegBusted":               "9b5101020304a178a179050607a174",
     "LegCorrected":            "9d5201020304a178a1790506070809a174",
+    "RoutingDefined":          "976401a1779194a16ea1769192a2757092a174a1759193a474696d6505069192a16c92a153a1549192a153079192a14d919208f7",
     "DestinationDefined":      "976901a164a176a77265726f757465a1659c00a00000a0a000a132a0a090a0",
     "StrategyDefined":         "9a6a01a173a4747761709292a1640592a16506a46465736b0708090a",
     "OrderPlanned":            "966b0102a173a172a166",
@@ -109,6 +110,13 @@ FORMERLY: tuple[tuple[str, ev.Event], ...] = (
     ("991a0102a173a163a16f050607", ev.ReplaceRequested(1, 2, "s", "c", "o", Qty(5), Px(6), Px(7))),
     ("951d0102a163a174", ev.OrderCanceled(1, 2, "c", "t")),
     ("9630010203c3a174", ev.RouteExpired(1, 2, 3, True, "t")),
+    (
+        "9b0201a153a4584e5953a3555344a149a16e05929200069207080902",
+        ev.InstrumentDefined(
+            1, "S", "XNYS", "USD", "I", "n", Qty(5), ((Px(0), Px(6)), (Px(7), Px(8))), Px(9), 2
+        ),
+    ),
+    ("94410102a176", ev.OrderHeld(1, 2, "v")),
     ("9828010203a176a1630506", ev.OrderRouted(1, 2, 3, "v", "c", Qty(5), Px(6))),
     ("9928010203a176a1630506a131", ev.OrderRouted(1, 2, 3, "v", "c", Qty(5), Px(6), "1")),
     (
@@ -143,7 +151,7 @@ FORMERLY: tuple[tuple[str, ev.Event], ...] = (
 )  # fmt: skip
 """Lines of older versions, with the event that they must still be read as: new fields have defaults."""
 
-PARTS = (Terms, ListMember)
+PARTS = (Terms, ListMember, ev.RoutingRule)
 """What events are made of beside numbers and words."""
 
 BY_NAME = {type(event).__name__: event for event in EXAMPLES}

@@ -119,6 +119,16 @@ def test_a_replace_to_what_a_venue_lacks_is_denied() -> None:
     assert desk.replace("C", "A", "90", terms=terms(min_qty="10"))[0] == "ReplaceRequested C A 90 10"
 
 
+def test_an_order_that_is_held_cannot_be_replaced_by_what_its_venue_lacks() -> None:
+    """It would be sent when its stop price is reached, and nobody could refuse it any more."""
+    desk = Desk(PLAIN)
+    assert desk.new("A", px="", ord_type="3", terms=terms(stop="95"))[1] == "OrderHeld"
+    replaced = desk.replace("B", "A", "90", "", ord_type="3", terms=terms(stop="95", max_floor="10"))
+    assert replaced == ["RequestDenied B venue_lacks 99"]
+    replaced = desk.replace("C", "A", "90", "", ord_type="3", terms=terms(stop="96", min_qty="10"))
+    assert replaced[-1] == "OrderReplaced C"
+
+
 def test_the_last_definition_of_a_venue_holds() -> None:
     desk = Desk(PLAIN, ev.VenueDefined(0, SIM, ("1", "2"), ("0", "4"), ()))
     assert desk.new("A", tif="4") == ["OrderReceived A", "OrderRouted SIM e-1-1-1"]

@@ -14,7 +14,6 @@ from tests.core import combinations
 from tests.core.desk import (
     ALPHA,
     BRAVO,
-    FIRM,
     LSE,
     REFERENCE_DATA,
     SESSIONS_UP,
@@ -32,6 +31,16 @@ from tests.core.examples import EXAMPLES
 from tests.core.life import LACKING, PARTS, kinds_of, live_on
 
 SEEDS = range(8)
+
+ROUTING = ev.RoutingDefined(
+    0,
+    "",
+    (
+        ev.RoutingRule("London", LSE, (("market", ("XLON",)),), ()),
+        ev.RoutingRule("New York", "HALVES", (("market", ("XNYS",)),), ()),
+        ev.RoutingRule("rest", SIM, (), ()),
+    ),
+)
 STEPS = 200
 
 
@@ -96,7 +105,7 @@ def everything(desk: Desk) -> None:
     combinations.leg_bust(desk, "Z", "IBM", "l3", "l1")
     for event in (*PARTS, ev.VenueRateDefined(START_NS, SIM, 50, 5)):
         desk._take(event)
-    desk._take(msgspec.structs.replace(FIRM, market_venues=(("XNYS", "HALVES"),)))
+    desk._take(ROUTING)
     desk.new("P")
     desk.show(SIM, bids=["89 100"], offers=["91 50"])
     desk.end_day()

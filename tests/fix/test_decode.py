@@ -94,6 +94,8 @@ TERMS = (
     ({"t40": "P", "t211": "-0.05"},                    Terms(peg_offset=Px(-5_000_000))),
     ({"t847": "2", "t848": "x", "t849": "0.1"},        Terms(target_strategy="2", strategy_parameters="x",
                                                              participation_rate="0.1")),
+    ({"t848": "HIGH"},                                 Terms(strategy_parameters="HIGH")),
+    ({"t849": "0.1"},                                  Terms(participation_rate="0.1")),
     ({"t18": "", "t99": "0"},                          None),
 )  # fmt: skip
 

@@ -15,6 +15,7 @@ from oms.core.types import SCALE, CxlRejResponseTo, OrdStatus, OrdType, Px, Qty,
 from oms.sim import auditor as auditor_module
 from oms.sim import leg_audit
 from oms.sim import list_auditor as list_auditor_module
+from oms.sim import routes as routes_module
 from oms.sim.auditor import Auditor
 from tests.sim.world import START_NS, VENUE, World, definitions
 
@@ -82,6 +83,25 @@ DAY_ENDED = ev.DayEnded(T, "calendar")
 
 UP = ev.SessionLoggedOn(T, VENUE)
 OVERFILL = ev.ReportQuestioned(T, 1, VENUE, "overfill", "X", "")
+
+
+SMALL_BUYS = ev.RoutingRule("small buys", VENUE, (("side", ("1",)),), (("order_qty", 0, 50 * SCALE),))
+LARGE = ev.RoutingRule("large", "ALT", (("market", ("XTST",)),), (("notional", 10_000 * SCALE, 2**63 - 1),))
+URGENT = ev.RoutingRule("urgent", VENUE, (("urgency", ("high",)),), ())
+ALT_UP = ev.SessionLoggedOn(T, "ALT")
+
+
+def table(*rules: ev.RoutingRule) -> ev.RoutingDefined:
+    return ev.RoutingDefined(T, "", rules)
+
+
+def routed_by(rule: str, venue: str = VENUE, qty: int = 100) -> ev.OrderRouted:
+    return ev.OrderRouted(T, 1, 1, venue, "V1", Qty(qty * SCALE), Px(PX), "", rule)
+
+
+def no_route(qty: int, reason: str = "no_route") -> ev.OrderDenied:
+    terms = ("CLIENT1", "A", "BIG", "AAA", Side.BUY, Qty(qty * SCALE), OrdType.LIMIT, Px(PX), TimeInForce.DAY)
+    return ev.OrderDenied(T, 1, *terms, reason, 99, "")
 
 
 def audit(*events: ev.Event) -> Auditor:
@@ -245,6 +265,23 @@ def audit(*events: ev.Event) -> Auditor:
             "is triggered at 10000000000, its stop price is 11000000000",
         ),
         ([NO_STOPS, received(), routed(), HELD], "is held after somebody had it"),
+        # the routing table
+        ([received(), routed_by("any")], "goes to SIM by rule 'any', the table says SIM by rule ''"),
+        (
+            [ALT_UP, table(SMALL_BUYS, LARGE), received(), routed_by("small buys")],
+            "goes to SIM by rule 'small buys', the table says ALT by rule 'large'",
+        ),
+        (
+            [ALT_UP, table(SMALL_BUYS, LARGE), received(qty=49), routed_by("large", "ALT", 49)],
+            "goes to ALT by rule 'large', the table says SIM by rule 'small buys'",
+        ),
+        ([table(SMALL_BUYS), received(), routed()], "goes to SIM, and no rule is for it"),
+        (
+            [NO_STOPS, table(URGENT), stop_order(), HELD],
+            "goes to SIM, and no rule is for it",
+        ),
+        ([no_route(10)], "is denied for want of a rule without a table"),
+        ([table(SMALL_BUYS), no_route(10)], "is denied for want of a rule, there is 'small buys'"),
         (
             [received(), ev.MassCancelRequested(T, "CLIENT1", "A", "7", "", "", 1)],
             "under ClOrdID A, which was used before",
@@ -282,6 +319,23 @@ def test_a_sound_journal() -> None:
     assert account["spent"] == {"EUR": 30 * 99 * SCALE * SCALE}
     assert account["held"] == {"EUR": 0}
     assert account["position"] == {"AAA": 30 * SCALE}
+
+
+@pytest.mark.parametrize(
+    "events",
+    [
+        [table(SMALL_BUYS, LARGE), received(), routed_by("large", "ALT")],
+        [table(SMALL_BUYS, LARGE), received(qty=49), routed_by("small buys", qty=49)],
+        [table(SMALL_BUYS), table(), received(), routed()],
+        [table(SMALL_BUYS), no_route(50)],
+        [table(SMALL_BUYS), no_route(49, "lot_size")],
+        # A denial does not say how urgent the order was.
+        [table(URGENT), no_route(10)],
+        [table(URGENT), received(terms=Terms(strategy_parameters="HIGH")), routed_by("urgent")],
+    ],
+)
+def test_a_sound_journal_with_a_routing_table(events: Sequence[ev.Event]) -> None:
+    assert audit(UP, ALT_UP, *events).violations == []
 
 
 def test_busts_and_corrections_of_a_sound_journal() -> None:
@@ -527,7 +581,9 @@ def test_compare_trades_of_two_orders_under_the_same_exec_id() -> None:
 
 
 @pytest.mark.parametrize(
-    "module", [auditor_module, list_auditor_module, leg_audit], ids=lambda module: module.__name__
+    "module",
+    [auditor_module, list_auditor_module, leg_audit, routes_module],
+    ids=lambda module: module.__name__,
 )
 def test_shares_no_code_with_the_engine(module: ModuleType) -> None:
     """It may know the events' schema and the scaled integers, nothing else of the engine."""
@@ -542,7 +598,8 @@ def test_shares_no_code_with_the_engine(module: ModuleType) -> None:
     own = ("oms.sim.auditor", "oms.sim.leg_audit", "oms.sim.list_auditor")
     ours = {name for name in imported if name.startswith("oms.") and not name.startswith(own)}
     assert all(
-        name.startswith(("oms.core.events", "oms.core.types", "oms.sim.list_auditor")) or name == "oms.core"
+        name.startswith(("oms.core.events", "oms.core.types", "oms.sim.list_auditor", "oms.sim.routes"))
+        or name == "oms.core"
         for name in ours
     ), ours
 
