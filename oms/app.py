@@ -19,10 +19,11 @@ from typing import Any
 import msgspec
 import uvloop
 
-from oms import __version__, destinations, manual, reference
+from oms import __version__, destinations, manual, reference, routing_file
 from oms.config import Config, ConfigError, address, relative_to
 from oms.core import commands as cmd
 from oms.core import events as ev
+from oms.core.rules import router_of
 from oms.fix.application import Application
 from oms.fix.dialect import FIX42, VENUE_42, WRITERS
 from oms.fix.door import NOBODY, Door, Watch, descriptor_with_peer, free_port
@@ -56,19 +57,9 @@ class Engine:
         self.config = config
         self.clients, self.venues = _sessions_of(config)
         host, port = address(Path(config.path), "listen", config.fix.listen)
-        defined = [
-            *reference.definitions(config, time.time_ns()),
-            PAPER_DEFINITION,
-            msgspec.structs.replace(PAPER_DEFINITION, venue=CROSS),
-        ]
-        defined += [
-            msgspec.structs.replace(VENUE_42, venue=s["TargetCompID"])
-            for s in self.venues
-            if version_of(s) == FIX42 and s["TargetCompID"] not in config.capability
-        ]
+        defined = _definitions(config, self.venues)
+        self.known = _known(config, defined, self.clients, self.venues)
         venue_names = [section["TargetCompID"] for section in self.venues]
-        defined += destinations.definitions(config, [*venue_names, *LOCAL], time.time_ns())
-        _check_names(config, [section["TargetCompID"] for section in self.clients], venue_names)
         for section in self.venues:
             known = config.capability.get(section["TargetCompID"])
             if known is not None and "legs" in known.terms and version_of(section) == FIX42:
@@ -76,6 +67,8 @@ class Engine:
                     f"{config.path}: [capability.{section['TargetCompID']}]: terms: {FIX42} has no message"
                     " for an order with legs"
                 )
+        if config.reference.routing:
+            defined.append(self._read_routing("").table)
         self.directory = Path(config.files.journal)
         self.journal = JournalWriter.open(
             self.directory, segment_bytes=config.files.segment_mib << 20, durability=config.engine.durability
@@ -101,6 +94,8 @@ class Engine:
         kernel.record(ev.EngineStarted(time.time_ns(), __version__, os.getpid(), self.journal.epoch))
         for event in reference.changes(kernel.state, defined):
             kernel.record(event)
+        if kernel.state.routing is not None:
+            router_of(kernel.state)  # It need not be compiled when the first order is there.
         kernel.commit()
 
         self.watch = Watch()
@@ -123,6 +118,7 @@ class Engine:
             kernel.on_command,
             self.status,
             self.watch.add,
+            self.reload_routing,
             lambda asked: manual.entered(kernel.state, asked, str(self.journal.next_seq)),
         )
         self.sessions.poll()
@@ -133,10 +129,6 @@ class Engine:
             f"{self.journal.epoch}.{self.journal.next_seq}",
         )
         kernel.local[PAPER] = self.paper
-        in_use = _in_use(self.config)
-        if PAPER in in_use:
-            kernel.record(ev.SessionLoggedOn(time.time_ns(), PAPER))
-            self.paper.publish_prices()
         cross = PaperVenue(
             kernel.state,
             lambda command: kernel.on_command(command, CROSS),
@@ -145,12 +137,9 @@ class Engine:
             quotes=False,
         )
         kernel.local[CROSS] = cross
-        if CROSS in in_use:
-            kernel.record(ev.SessionLoggedOn(time.time_ns(), CROSS))
         desk = ManualDesk(kernel.state, lambda command: kernel.on_command(command, DESK))
         kernel.local[DESK] = desk
-        if DESK in in_use:
-            kernel.record(ev.SessionLoggedOn(time.time_ns(), DESK))
+        self._open_local()
         for local in (self.paper, cross, desk):
             local.restore()
         kernel.take_queued()
@@ -167,6 +156,45 @@ class Engine:
         kernel.flush(self.sessions.send)
         self.application.flush = partial(kernel.flush, self.sessions.send)
         settle_heap()
+
+    def _open_local(self) -> None:
+        """The venues of this process are there if orders can come to them."""
+        state = self.kernel.state
+        in_use = _in_use(self.config)
+        in_use.update(rule.to for rule in (state.routing.rules if state.routing is not None else ()))
+        for name in LOCAL:
+            if name in in_use and name not in state.sessions_up:
+                self.kernel.record(ev.SessionLoggedOn(time.time_ns(), name))
+                if name == PAPER:
+                    self.paper.publish_prices()
+
+    def _read_routing(self, who: str) -> routing_file.Loaded:
+        """The routing table as its file has it now. Raises ConfigError."""
+        path = relative_to(self.config, self.config.reference.routing)
+        loaded = routing_file.load(path, self.known, time.time_ns(), who)
+        for warning in loaded.warnings:
+            log.warning("%s", warning)
+        return loaded
+
+    def reload_routing(self, who: str) -> dict[str, Any]:
+        """Read the routing table again: all of it is taken, or nothing. What operators are answered.
+
+        The loop stands meanwhile. What a table may name is what was there at the start.
+        """
+        if not self.config.reference.routing:
+            return {"ok": False, "errors": [f"{self.config.path}: [reference] routing names no table"]}
+        try:
+            loaded = self._read_routing(who)
+        except ConfigError as error:
+            return {"ok": False, "errors": str(error).split("\n")}
+        table, current = loaded.table, self.kernel.state.routing
+        changed = current is None or not reference.is_same(current, table)
+        if changed:
+            self.kernel.record(table)
+            router_of(self.kernel.state)
+            self._open_local()
+            self.kernel.commit()
+        return {"ok": True, "rules": len(table.rules), "changed": changed, "warnings": loaded.warnings}
 
     def _refill(self) -> None:
         """Give every session its numbers and messages back."""
@@ -329,6 +357,42 @@ async def _run(config: Config, started: Callable[[Engine], None]) -> None:
         await turns.run()
     finally:
         engine.stop()
+
+
+def known_to(config: Config) -> tuple[list[ev.Event], routing_file.Known]:
+    """The reference data of a configuration, as an engine would record it, and what a routing table may name.
+
+    Raises ConfigError.
+    """
+    clients, venues = _sessions_of(config)
+    defined = _definitions(config, venues)
+    return defined, _known(config, defined, clients, venues)
+
+
+def _definitions(config: Config, venues: list[Section]) -> list[ev.Event]:
+    """The reference data but for the routing table, which may name anything of it. Raises ConfigError."""
+    defined = [
+        *reference.definitions(config, time.time_ns()),
+        PAPER_DEFINITION,
+        msgspec.structs.replace(PAPER_DEFINITION, venue=CROSS),
+    ]
+    defined += [
+        msgspec.structs.replace(VENUE_42, venue=s["TargetCompID"])
+        for s in venues
+        if version_of(s) == FIX42 and s["TargetCompID"] not in config.capability
+    ]
+    venue_names = [section["TargetCompID"] for section in venues]
+    return defined + destinations.definitions(config, [*venue_names, *LOCAL], time.time_ns())
+
+
+def _known(
+    config: Config, defined: list[ev.Event], clients: list[Section], venues: list[Section]
+) -> routing_file.Known:
+    """What a routing table may name. Raises ConfigError, also for what else names nothing."""
+    client_names = [section["TargetCompID"] for section in clients]
+    venue_names = [section["TargetCompID"] for section in venues]
+    _check_names(config, client_names, venue_names)
+    return routing_file.known(config, defined, client_names, (*venue_names, *LOCAL))
 
 
 def _sessions_of(config: Config) -> tuple[list[Section], list[Section]]:

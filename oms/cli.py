@@ -19,6 +19,7 @@ import sys
 import threading
 import time
 from dataclasses import asdict, is_dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
@@ -36,6 +37,8 @@ app = typer.Typer(
 )
 journal_app = typer.Typer(no_args_is_help=True, help="Look into a journal.")
 app.add_typer(journal_app, name="journal")
+routing_app = typer.Typer(no_args_is_help=True, help="The routing table.")
+app.add_typer(routing_app, name="routing")
 
 out = Console(highlight=False)
 
@@ -648,16 +651,121 @@ def bust(
     out.print(f"entered: order {order}, {exec_id} does not stand")
 
 
-def _ask(config: Path, question: dict[str, Any]) -> dict[str, Any]:
+@app.command()
+def route(
+    dry_run: Annotated[Path, typer.Option("--dry-run", help="A CSV file of orders; none of them is sent.")],
+    config: ConfigOption = DEFAULT_CONFIG,
+    journal: JournalOption = None,
+    rules: Annotated[
+        Path | None, typer.Option(help="A routing table, instead of the configuration's.")
+    ] = None,
+    at: Annotated[str, typer.Option(help="When, UTC: 2026-11-25T14:30; empty for now.")] = "",
+    up: Annotated[
+        list[str] | None, typer.Option(help="Take this venue to be up.", show_default=False)
+    ] = None,
+    down: Annotated[
+        list[str] | None, typer.Option(help="Take this venue to be down.", show_default=False)
+    ] = None,
+    every: Annotated[bool, typer.Option("--all", help="Also name the rules behind the first.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """What would become of each order of a file, by which rule, and what that looked at."""
+    from oms import dry_run as dry
+    from oms.app import known_to
+    from oms.core import events as ev
+    from oms.history import fold
+    from oms.routing_file import load as load_table
+
+    loaded = load(config)
+    now_ns = _time_ns(at) if at else time.time_ns()
+    defined, known = known_to(loaded)
+    path = rules or (relative_to(loaded, loaded.reference.routing) if loaded.reference.routing else None)
+    if path is not None:
+        found = load_table(path, known, now_ns)
+        defined.append(found.table)
+        for warning in found.warnings:
+            print(f"oms: {warning}", file=sys.stderr)
+    directory = journal or Path(loaded.files.journal)
+    there = journal is not None or any(directory.glob("*.journal"))
+    state = dry.standing(defined, {*known.venues.values()}, fold(directory) if there else None, now_ns)
+    for kind, names in ((ev.SessionLoggedOn, up or ()), (ev.SessionLoggedOut, down or ())):
+        for name in names:
+            if name not in known.venues:
+                _fail(f"{name}: no venue is named so: {', '.join(sorted(known.venues))}", USAGE)
+            state.apply(kind(now_ns, known.venues[name]))
+    planned, problems = dry.read_orders(dry_run)
+    rows = dry.outcomes(state, planned, now_ns, every)
+    if as_json:
+        _print_json({"orders": rows, "problems": problems})
+    else:
+        for row in rows:
+            out.print(dry.sentence(row), markup=False, soft_wrap=True)
+    for problem in problems:
+        print(f"oms: {problem}", file=sys.stderr)
+    if problems:
+        raise typer.Exit(DISAGREES)
+
+
+def _time_ns(text: str) -> int:
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        _fail(f"--at {text}: not a time as 2026-11-25T14:30", USAGE)
+    found = found if found.tzinfo is not None else found.replace(tzinfo=UTC)
+    return int(found.timestamp()) * 1_000_000_000
+
+
+@routing_app.command("check")
+def routing_check(config: ConfigArgument = DEFAULT_CONFIG, as_json: JsonOption = False) -> None:
+    """Whether an engine would take the routing table as its file is now; everything that is wrong with it."""
+    from oms.app import known_to
+    from oms.routing_file import RoutingError
+    from oms.routing_file import load as load_table
+
+    loaded = load(config)
+    if not loaded.reference.routing:
+        raise ConfigError(f"{config}: [reference] routing names no table")
+    path = relative_to(loaded, loaded.reference.routing)
+    try:
+        found = load_table(path, known_to(loaded)[1], time.time_ns())
+    except RoutingError as error:
+        if as_json:
+            _print_json({"rules": 0, "errors": error.errors, "warnings": []})
+            raise typer.Exit(BAD_CONFIG) from None
+        raise
+    for warning in found.warnings:
+        print(f"oms: {warning}", file=sys.stderr)
+    if as_json:
+        _print_json({"rules": len(found.table.rules), "errors": [], "warnings": found.warnings})
+    else:
+        out.print(f"{path}: {len(found.table.rules)} rules, an order can come to each of them")
+
+
+@routing_app.command("reload")
+def routing_reload(who: Who, config: ConfigOption = DEFAULT_CONFIG, as_json: JsonOption = False) -> None:
+    """Have a running engine read its routing table again. It takes all of it, or nothing."""
+    answer = _ask(config, {"do": "reload_routing", "who": who}, BAD_CONFIG, timeout_s=60)
+    for warning in answer["warnings"]:
+        print(f"oms: {warning}", file=sys.stderr)
+    if as_json:
+        _print_json(answer)
+    else:
+        taken = "taken" if answer["changed"] else "as it was"
+        out.print(f"the routing table is {taken}: {answer['rules']} rules")
+
+
+def _ask(
+    config: Path, question: dict[str, Any], refused: int = USAGE, timeout_s: float = 5.0
+) -> dict[str, Any]:
     from oms.operator import ask
 
     path = Path(load(config).files.operator_socket)
     try:
-        answer = ask(path, question)
+        answer = ask(path, question, timeout_s)
     except (FileNotFoundError, ConnectionRefusedError):
         _fail(f"{path}: no engine listens here", SYSTEM)
     if not answer.pop("ok"):
-        _fail(answer["error"], 2)
+        _fail(answer["error"], refused)
     return answer
 
 

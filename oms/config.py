@@ -62,6 +62,7 @@ class ReferenceTable(Strict, frozen=True):
     markets: str = "markets.toml"
     tick_rules: str = "tick_rules.toml"
     accounts: str = "accounts.toml"
+    routing: str = ""  # the routing table; without one an order goes to its market's venue, or the default
 
 
 class SimTable(Strict, frozen=True):

@@ -17,6 +17,7 @@ from msgspec import Struct, field
 from oms.core import events as ev
 from oms.core.legs import leg_qty
 from oms.core.order import Order, OrderLeg, ord_status
+from oms.core.router import NO_END
 from oms.core.state import State
 from oms.core.types import PRICED, ListMember, Px, Qty, average_px, format_notional, format_scaled
 from oms.fix.wire import readable, utc_timestamp
@@ -153,6 +154,8 @@ def event_facts(event: ev.Event) -> dict[str, Any]:
             value = [f"{format_scaled(low)}: {format_scaled(tick)}" for low, tick in value]
         elif name == "members" and isinstance(event, ev.ListReceived):
             value = [member_text(member) for member in event.members]
+        elif name == "rules":
+            value = [rule_text(rule) for rule in value]
         elif name == "text" and isinstance(event, ev.MessageIn | ev.MessageOut):
             value = readable(value)
         facts[name] = value
@@ -165,6 +168,15 @@ def member_text(member: ListMember) -> str:
     side = SIDE_NAMES.get(member.side, member.side)
     qty = format_scaled(member.order_qty)
     return f"{member.list_seq_no} {member.cl_ord_id} {member.account} {side} {qty} {member.symbol}{price}"
+
+
+def rule_text(rule: ev.RoutingRule) -> str:
+    """A rule of the routing table in a line: "large in London: market=XLON order_qty=10000.. to LSE"."""
+    words = [f"{name}={'|'.join(values)}" for name, values in rule.words]
+    for name, low, high in rule.ranges:
+        shown = [str(bound) if name == "time" else format_scaled(bound) for bound in (low, high)]
+        words.append(f"{name}={shown[0]}..{shown[1] if high != NO_END else ''}")
+    return f"{rule.name}: {' '.join([*words, 'to', rule.to])}"
 
 
 class Line(Struct):

@@ -7,6 +7,7 @@
     {"do": "fill", "order": "7", "qty": "100", "price": "99.5", "who": "jane", "approved_by": "joe",
      "why": "by telephone"}
     {"do": "next_day", "who": "jane"}
+    {"do": "reload_routing", "who": "jane"}
     {"do": "status"}
 
 A Unix socket with mode 0600: who may open it is who may run the engine. Commands become ordinary inputs of
@@ -29,8 +30,11 @@ from oms.core.types import OrdType, Px, Qty, Side, TimeInForce, parse_scaled
 
 log = logging.getLogger("oms.operator")
 
+DOES: Final = ("halt", "resume", "next_day", "phone", "fill", "bust", "reload_routing", "status")
 SCOPES: Final = ("all", "account", "symbol", "session", "venue")
 _MAX_LINE: Final = 4096
+_MOST_ERRORS: Final = 100
+"""How many are told in one answer: it must fit what the socket can hold."""
 _MAX_PATH: Final = 107
 
 
@@ -39,7 +43,8 @@ def _no_desk(asked: dict[str, Any]) -> cmd.Command:
 
 
 class OperatorSocket:
-    """Listens at `path`; `submit(command, source)` takes what is asked, `status(digest)` says how it is."""
+    """Listens at `path`; `submit(command, source)` takes what is asked, `status(digest)` says how it is,
+    `reload_routing(who)` reads the routing table again and says what came of it."""
 
     def __init__(
         self,
@@ -47,6 +52,7 @@ class OperatorSocket:
         submit: Callable[[cmd.Command, str], None],
         status: Callable[[bool], dict[str, Any]],
         watch: Callable[[int], None],
+        reload_routing: Callable[[str], dict[str, Any]],
         entered: Callable[[dict[str, Any]], cmd.Command] = _no_desk,
     ) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -60,6 +66,7 @@ class OperatorSocket:
         self._status = status
         self._entered = entered
         self._watch = watch
+        self._reload_routing = reload_routing
         self._listener = socket.socket(socket.AF_UNIX)
         self._listener.bind(str(path))
         os.chmod(path, 0o600)
@@ -120,6 +127,8 @@ class OperatorSocket:
                 who = _person(asked)
                 self._submit(cmd.EndDay(who), f"operator:{who}")
                 return {"ok": True}
+            if do == "reload_routing":
+                return _shortened(self._reload_routing(_person(asked)))
             if do == "phone":
                 who = _person(asked)
                 self._submit(_phone_order(asked), f"operator:{who}")
@@ -128,9 +137,7 @@ class OperatorSocket:
                 self._enter(asked)
                 return {"ok": True}
             if do not in ("halt", "resume"):
-                raise ValueError(
-                    f"do must be halt, resume, next_day, phone, fill, bust or status, not {do!r}"
-                )
+                raise ValueError(f"do must be one of {', '.join(DOES)}, not {do!r}")
             scope, value = str(asked.get("scope", "all")), str(asked.get("value", ""))
             who, why = str(asked.get("who", "")), str(asked.get("why", ""))
             if scope not in SCOPES:
@@ -147,6 +154,15 @@ class OperatorSocket:
             return {"ok": True}
         except ValueError as error:
             return {"ok": False, "error": str(error)}
+
+
+def _shortened(answer: dict[str, Any]) -> dict[str, Any]:
+    errors = answer.get("errors")
+    if errors is None:
+        return answer
+    more = len(errors) - _MOST_ERRORS
+    shown = errors[:_MOST_ERRORS] + ([f"and {more} more"] if more > 0 else [])
+    return {**answer, "errors": shown, "error": "\n".join(shown)}
 
 
 def _person(asked: dict[str, Any]) -> str:

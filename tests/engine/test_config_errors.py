@@ -200,6 +200,7 @@ def test_session_file_that_is_wrong(path: Path, name: str, old: str, new: str, s
         ("instruments.csv", "T002,CENT,1", "T002,CENT,0", "line 3"),
         ("instruments.csv", "T002,CENT,1", "T002,CENT,-1", "line 3"),
         ("instruments.csv", "T002,CENT,1", "T002,CENT", "line 3: not 7 columns"),
+        ("instruments.csv", "lot_size\n", "lot_size,asset_class\n", "line 2: not 8 columns"),
         ("tick_rules.toml", '["0", "0.01"]', '["0", "0"]', "CENT"),
         ("tick_rules.toml", '[["0", "0.01"]]', "[]", "CENT"),
         ("tick_rules.toml", '["0", "0.01"]', '["0", "a cent"]', "CENT: not a decimal number: 'a cent'"),
