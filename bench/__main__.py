@@ -2,7 +2,7 @@
 
     python -m bench                  everything, about ten minutes; writes results.{md,json} and latency.png
     python -m bench --quick          the same small, about a minute; numbers to look at, not to keep
-    python -m bench --only wire      one part: core, codec, journal, book, recovery or wire
+    python -m bench --only wire      one part: core, codec, journal, book, recovery, routing or wire
 
 Only a full run of everything writes beside this file. Others write to var/bench, so that the results which
 are kept are always those of one whole run.
@@ -31,7 +31,7 @@ from bench import figures, plot, wire
 from bench.cases import REPOSITORY
 from bench.figures import Figure
 
-PARTS: Final = ("core", "codec", "journal", "book", "recovery")
+PARTS: Final = ("core", "codec", "journal", "book", "recovery", "routing")
 PACKAGES: Final = (
     "quickfix",
     "msgspec",
