@@ -30,7 +30,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from oms import __version__
-from oms.config import Config, ConfigError, load
+from oms.config import Config, ConfigError, load, relative_to
 
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, help="An order management system that speaks FIX."

@@ -64,7 +64,7 @@ WRONG = (
     ('[destination.D]\nvenue = "SIM"\nwhen_down = "reroute"\nreroute_to = "X"', 1, "'X' is neither a venue"),
     ('[destination.D]\nvenue = "SIM"\nwhen_down = "reroute"\nreroute_to = "D"', 1, "D to D is a circle"),
     ('[destination.D]\nvenue = "SIM"\nwhen_down = "hope"', 3, "when_down: Invalid enum value 'hope'"),
-    ('[destination.SIM]\nvenue = "SIM"', 1, "SIM is the name of something else"),
+    ('[destination.SIM]\nvenue = "paper"', 1, "SIM is the name of something else"),
     ('[destination.S]\nvenue = "SIM"\n' + SPLIT, 1, "S is the name of something else"),
     (STRATEGY.format(kind="split", legs="[]"), 1, "at least one destination"),
     (STRATEGY.format(kind="split", legs='[["X", 1]]'), 1, "legs: 'X' is neither"),
