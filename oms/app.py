@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 import uvloop
@@ -25,7 +25,7 @@ from oms.core import commands as cmd
 from oms.core import events as ev
 from oms.core.rules import router_of
 from oms.fix.application import Application
-from oms.fix.dialect import FIX42, VENUE_42, WRITERS
+from oms.fix.dialect import FIX42, VENUE_42, WRITERS, within_42
 from oms.fix.door import NOBODY, Door, Watch, descriptor_with_peer, free_port
 from oms.fix.sessions import Section, Sessions, SettingsError, read_settings, session_key, version_of
 from oms.journal.writer import JournalWriter
@@ -47,6 +47,18 @@ LOCAL = (PAPER, CROSS, DESK)
 _LOGOUT_S = 2.0
 _ANSWER_S = 10.0
 _LISTS_WAIT_S = 15.0
+
+OF_CLIENTS: Final = {
+    "cl_ord_ids": ("day", "open"),
+}
+"""What a profile may say of a client only: key and values."""
+
+OF_VENUES: Final = {
+    "exec_ids": ("day",),
+    "reset": ("logon", "day"),
+}
+"""And of a venue only."""
+
 _DAY_NS = 86_400_000_000_000
 
 
@@ -101,6 +113,7 @@ class Engine:
         self.watch = Watch()
         keys = {session_key(s): s["TargetCompID"] for s in (*self.clients, *self.venues)}
         self.application = Application(kernel, keys, self.config.engine.durability == "machine")
+        self.application.kept = {name: {} for name, p in kernel.state.profiles.items() if p.reset == "refuse"}
         inner_port = free_port()
         accepted = [{**s, "SocketAcceptPort": str(inner_port)} for s in self.clients]
         self.sessions = Sessions(self.application, accepted, self.venues)
@@ -109,10 +122,19 @@ class Engine:
         # Nobody outside hears of this start before all that can fail of it has succeeded.
         if self.clients:
             self.sessions.poll_clients()
-            allowed = frozenset(
-                (s["BeginString"], s["TargetCompID"], s["SenderCompID"]) for s in self.clients
+            who = {
+                s["TargetCompID"]: (s["BeginString"], s["TargetCompID"], s["SenderCompID"])
+                for s in self.clients
+            }
+            refusing = frozenset(who[name] for name in self.application.kept if name in who)
+            self.door = Door(
+                (host, port),
+                frozenset(who.values()),
+                self.sessions.poll_clients,
+                inner_port,
+                self.watch,
+                refusing,
             )
-            self.door = Door((host, port), allowed, self.sessions.poll_clients, inner_port, self.watch)
         self.operator = OperatorSocket(
             Path(self.config.files.operator_socket),
             kernel.on_command,
@@ -220,6 +242,8 @@ class Engine:
         self.sessions.poll()
         if self.application.failure is not None:
             raise self.application.failure
+        if self.application.to_restore:
+            self.sessions.restore()
         if self.application.catching_up:
             self.sessions.catch_up()
         if ready:
@@ -269,6 +293,8 @@ class Engine:
     def tick(self) -> None:
         """Once a second."""
         self.sessions.tick()
+        for name in sorted(self.kernel.state.resets_due):
+            self.sessions.restart(name, "the day has ended: sequence numbers begin again")
         self._mind_questions()
         if self._day_ends_at_s is not None:
             now_ns = time.time_ns()
@@ -371,16 +397,10 @@ def known_to(config: Config) -> tuple[list[ev.Event], routing_file.Known]:
 
 def _definitions(config: Config, venues: list[Section]) -> list[ev.Event]:
     """The reference data but for the routing table, which may name anything of it. Raises ConfigError."""
-    defined = [
-        *reference.definitions(config, time.time_ns()),
-        PAPER_DEFINITION,
-        msgspec.structs.replace(PAPER_DEFINITION, venue=CROSS),
-    ]
-    defined += [
-        msgspec.structs.replace(VENUE_42, venue=s["TargetCompID"])
-        for s in venues
-        if version_of(s) == FIX42 and s["TargetCompID"] not in config.capability
-    ]
+    old = {section["TargetCompID"] for section in venues if version_of(section) == FIX42}
+    defined = [_within(config, event, old) for event in reference.definitions(config, time.time_ns())]
+    defined += [PAPER_DEFINITION, msgspec.structs.replace(PAPER_DEFINITION, venue=CROSS)]
+    defined += [msgspec.structs.replace(VENUE_42, venue=v) for v in sorted(old - set(config.capability))]
     venue_names = [section["TargetCompID"] for section in venues]
     return defined + destinations.definitions(config, [*venue_names, *LOCAL], time.time_ns())
 
@@ -418,6 +438,16 @@ def _sessions_of(config: Config) -> tuple[list[Section], list[Section]]:
     return clients, venues
 
 
+def _within(config: Config, event: ev.Event, old: set[str]) -> ev.Event:
+    """A definition as it is; of a venue of FIX 4.2, as far as that has words for it. Raises ConfigError."""
+    if not isinstance(event, ev.VenueDefined) or event.venue not in old:
+        return event
+    try:
+        return within_42(event)
+    except ValueError as error:
+        raise ConfigError(f"{config.path}: [capability.{event.venue}]: {error}") from None
+
+
 def _in_use(config: Config) -> set[str]:
     """The names that orders may be sent to."""
     return {
@@ -445,9 +475,17 @@ def _check_names(config: Config, clients: list[str], venues: list[str]) -> None:
                 f"{config.path}: orders are to go to venue {name!r}, which is neither 'paper'"
                 " nor a session of [fix] venues, nor a destination or a strategy"
             )
-    for name in config.profile:
+    for name, profile in config.profile.items():
         if name not in (*clients, *venues):
             raise ConfigError(f"{config.path}: [profile.{name}]: no session of [fix] is named so")
+        wrong = OF_CLIENTS if name in venues else OF_VENUES
+        for key, values in wrong.items():
+            value = getattr(profile, key)
+            if value in values:
+                whose = "client" if name in venues else "venue"
+                raise ConfigError(
+                    f"{config.path}: [profile.{name}]: {key} = {value!r} is for a {whose}'s session"
+                )
     for name in config.capability:
         if name not in venues:
             raise ConfigError(f"{config.path}: [capability.{name}]: no session of [fix] venues is named so")

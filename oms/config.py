@@ -92,6 +92,12 @@ class ProfileTable(Strict, frozen=True):
     required: tuple[str, ...] = ()  # tags that an order or a replace must have
     forbidden: tuple[str, ...] = ()  # tags that it must not have
     rewrite: dict[str, str] = field(default_factory=dict)  # tags of what is sent to it; "" drops the tag
+    cl_ord_ids: Literal["session", "day", "open"] = "session"  # for how long one may not be used again
+    exec_ids: Literal["order", "day"] = "order"  # a venue's: for how long one stays that execution's
+    busts: Literal["cancel", "restate"] = "cancel"  # ExecType(150) H and G, or D with the quantities
+    final_fill: Literal["pass", "trade", "done_for_day", "calculated"] = "pass"  # what follows the last fill
+    late_cancel: Literal["reject", "silent"] = "reject"  # where the last fill came first
+    reset: Literal["accept", "refuse", "logon", "day"] = "accept"  # of sequence numbers
 
 
 class CapabilityTable(Strict, frozen=True):
@@ -101,6 +107,7 @@ class CapabilityTable(Strict, frozen=True):
     times_in_force: tuple[str, ...]  # TimeInForce(59)
     terms: tuple[str, ...] = ()  # stop_px, exec_inst, min_qty, legs, ...: see core/types.py
     multileg_reports: Literal["both", "legs", "multileg"] = "both"  # see core/multileg.py
+    exec_insts: tuple[str, ...] = ()  # codes of ExecInst(18); none means all that its version of FIX has
 
 
 class DestinationTable(Strict, frozen=True):

@@ -89,11 +89,17 @@ def definitions(config: Config, at_ns: int) -> list[ev.Event]:
             p.required,
             p.forbidden,
             tuple(sorted(p.rewrite.items())),
+            p.cl_ord_ids,
+            p.exec_ids,
+            p.busts,
+            p.final_fill,
+            p.late_cancel,
+            p.reset,
         )
         for name, p in sorted(config.profile.items())
     ]
     venues = [
-        ev.VenueDefined(at_ns, name, c.ord_types, c.times_in_force, c.terms, c.multileg_reports)
+        ev.VenueDefined(at_ns, name, c.ord_types, c.times_in_force, c.terms, c.multileg_reports, c.exec_insts)
         for name, c in sorted(config.capability.items())
     ]
     return [*_instruments(config, at_ns), *_accounts(config, at_ns), *profiles, *venues]

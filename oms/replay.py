@@ -201,12 +201,12 @@ class _Replay:
                     numbers.next_in = event.msg_seq_num + 1
             elif (handler := handlers.get(kind)) is not None:
                 handler(state, event)
+                if kind is ev.SessionReset:
+                    ledger.apply(event, seq)
+                    self._keep(sent_from, sent)
+                    sent, sent_from = [], seq
             elif kind is ev.SessionMoved:
                 ledger.apply(event, seq)
-            elif kind is ev.SessionReset:
-                ledger.apply(event, seq)
-                self._keep(sent_from, sent)
-                sent, sent_from = [], seq
         self._keep(sent_from, sent)
         self.cause_seq = cause_seq
 

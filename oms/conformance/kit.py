@@ -3,7 +3,9 @@
 A run needs certain things of the session it is played on: that pending requests are reported or not, that a
 second request waits or is refused. It goes to the first client session that has what it needs. Where there is
 none, where nobody is at the desk for what only a person can do, where the venue or the client would have to
-speak another version, the run is skipped and says why. It never counts as passed.
+speak another version, the run is skipped and says why. Where the OMS is set up so that it may not send an
+order of the run to its venue, or takes none that large, the run is not compared: see `means`. Neither counts
+as passed.
 
 Every run has ids that no other run has or will have, and the next instrument and account in turn, so that
 nothing an earlier run has left behind is mistaken for its own. After it, the venue cancels what is open, and
@@ -17,8 +19,9 @@ from typing import Final
 
 from msgspec import Struct
 
+from oms.conformance.means import Choice, Means, able, asked, beyond, used_up
 from oms.conformance.play import FIX42, Mismatch, Player, Setting, Unsupported
-from oms.conformance.settings import ClientSession, Target, VenueSession
+from oms.conformance.settings import USUAL, ClientSession, Target, VenueSession
 from oms.conformance.sockets import Absent, Ask, Lost, Sockets, Wire
 from oms.conformance.transcript import CLIENT_RECEIVES, CLIENT_SENDS, DIRECTIVE, Run, Transcript, load, runs
 
@@ -28,6 +31,8 @@ FAMILIES: Final = ("fix44", "more", "fix42")
 PASSED: Final = "passed"
 FAILED: Final = "failed"
 SKIPPED: Final = "skipped"
+NOT_COMPARABLE: Final = "not comparable"
+"""The OMS is set up to do something else, rightly."""
 
 AT_THE_DESK: Final = frozenset(("halt", "resume", "next", "phone"))
 """First words of the directives that a person at the OMS has to carry out."""
@@ -89,21 +94,31 @@ def _names(case: Case) -> set[str]:
 def needs(run: Run) -> dict[str, str]:
     """What a run needs of its session, in the words of the directives; only what makes a difference to it.
 
-    Where it does and the transcript says nothing, the transcripts take it that pending requests are reported,
-    a second request is passed on, and a known ClOrdID with PossResend=Y is answered.
+    Where it does and the transcript says nothing, the transcripts take it that the OMS does what is `USUAL`.
     """
-    found: dict[str, str] = {}
+    different: list[str] = []
     waiting: set[str] = set()
+    used: set[str] = set()
     for line in run.lines:
-        if line.kind == CLIENT_SENDS and line.get("97") == "Y":
-            found.setdefault("poss_resend", "status")
-        if line.kind == CLIENT_SENDS and line.get("35") in ("F", "G"):
-            found.setdefault("pending", "on")
-            if waiting:
-                found.setdefault("second_request", "pass")
-            waiting.add(line.get("11"))
-        if line.kind == CLIENT_RECEIVES and (line.get("35") == "9" or line.get("150") in ("4", "5")):
-            waiting.discard(line.get("11"))
+        if line.kind == CLIENT_SENDS:
+            if line.get("97") == "Y":
+                different.append("poss_resend")
+            if line.get("11") in used:
+                different.append("cl_ord_ids")
+            used.add(line.get("11"))
+            if line.get("35") in ("F", "G"):
+                different += ["pending", "second_request"] if waiting else ["pending"]
+                waiting.add(line.get("11"))
+        if line.kind == CLIENT_RECEIVES:
+            if line.get("35") == "9" or line.get("150") in ("4", "5"):
+                waiting.discard(line.get("11"))
+            if line.get("35") == "9" and "final_fill" in different:
+                different.append("late_cancel")
+            if line.get("20") in ("1", "2") or line.get("150") in ("G", "H"):
+                different.append("busts")
+            if line.get("151") == "0" and line.get("14") == line.get("38"):
+                different.append("final_fill")
+    found = {word: USUAL[word] for word in different}
     for line in run.lines:
         if line.kind == DIRECTIVE and line.words[0] not in AT_THE_DESK:
             found[line.words[0]] = line.words[1]
@@ -129,11 +144,16 @@ def sessions_for(target: Target, case: Case) -> tuple[ClientSession, VenueSessio
     venues = [v for v in target.venues if v.dialect == FIXT11 or not (new or v.dialect == FIX42)]
     if not venues:
         return f"no venue speaks {spoken if new else 'FIX 4.4 or later'}"
+    # One that may be sent all of it, if there is one.
+    venue = next((v for v in venues if not beyond(case.run, v, target)), venues[0])
     needed = needs(case.run)
-    for client in speaking:
-        if all(client.profile[name] == value for name, value in needed.items()):
-            return client, venues[0]
-    return "no client session has " + ", ".join(f"{name} {value}" for name, value in needed.items())
+    having = [c for c in speaking if all(c.profile[name] == value for name, value in needed.items())]
+    if having:
+        most = asked(case.run, target.price)
+        return next((client for client in having if able(client, most)), having[0]), venue
+    had = {item for client in speaking for item in client.profile.items()}
+    missing = [item for item in needed.items() if item not in had] or [*needed.items()]
+    return "no client session has " + ", ".join(f"{name} {value}" for name, value in missing)
 
 
 # -- playing -------------------------------------------------------------------------------------------------
@@ -149,7 +169,7 @@ class Kit:
         self._prefix = _base36(time.time_ns() // 100_000_000)  # one for every tenth of a second
         self._count = 0
         # Not always the same ones first, so that their limits, if they have any, last longer.
-        self._turn = random.randrange(1_000_000)
+        self._means = Means(random.randrange(1_000_000))
         self._gone = ""
 
     def play(self, chosen: Iterable[Case]) -> Iterator[Result]:
@@ -163,6 +183,9 @@ class Kit:
         if isinstance(chosen, str):
             return _result(case, SKIPPED, why=chosen)
         client, venue = chosen
+        why = beyond(case.run, venue, self.target)
+        if why:
+            return _result(case, NOT_COMPARABLE, client.name, why)
         missing = self._nobody(case.run)
         if missing:
             return _result(case, SKIPPED, client.name, missing)
@@ -187,19 +210,38 @@ class Kit:
         return True
 
     def _play(self, run: Run, client: ClientSession, venue: VenueSession) -> tuple[str, str, str]:
-        symbol = venue.symbols[(self._turn + self._count) % len(venue.symbols)]
-        account = client.accounts[self._count % len(client.accounts)]
+        chosen = self._means.choose(asked(run, self.target.price), client, venue)
+        if chosen is None:
+            return (
+                NOT_COMPARABLE,
+                f"no account of {client.name} has enough left for an order of this size",
+                "",
+            )
         self._count += 1
-        wire = Wire(self.sockets, client, venue, symbol, self.ask)
-        prefix = f"{self._prefix}{_base36(self._count)}-"
-        setting = Setting(account, symbol, price=self.target.price, prefix=prefix, dialect=client.dialect)
+        wire = Wire(self.sockets, client, venue, chosen.symbol, self.ask)
+        setting = Setting(
+            chosen.account,
+            chosen.symbol,
+            chosen.side,
+            self.target.price,
+            f"{self._prefix}{_base36(self._count)}-",
+            client.dialect,
+        )
         player = Player(run, wire, setting, wire.settle)
         try:
-            self.sockets.publish(wire.venue, symbol)
+            return self._play_with(player, wire, chosen)
+        finally:
+            self._means.book(chosen, *player.executed())
+
+    def _play_with(self, player: Player, wire: Wire, chosen: Choice) -> tuple[str, str, str]:
+        run = player.run
+        try:
+            self.sockets.publish(wire.venue, chosen.symbol, chosen.price)
             player.play()
             found = PASSED, "", ""
         except Mismatch as error:
-            found = FAILED, error.brief(), error.describe()
+            refused = any(used_up(text) for text in error.texts())
+            found = NOT_COMPARABLE if refused else FAILED, error.brief(), error.describe()
         except Unsupported as error:
             found = SKIPPED, str(error), ""
         except Lost as error:

@@ -10,12 +10,13 @@ import subprocess
 import sys
 import tempfile
 import time
+from decimal import Decimal
 from pathlib import Path
 from typing import Final, Self
 
 from oms import reference
-from oms.config import Config, ConfigError, address, load, relative_to
-from oms.conformance.settings import NUMBERS, ClientSession, Target, VenueSession, profile
+from oms.config import Config, ConfigError, ProfileTable, address, load, relative_to
+from oms.conformance.settings import NUMBERS, USUAL, ClientSession, Limits, Target, VenueSession
 from oms.conformance.sockets import Absent
 from oms.core import events as ev
 from oms.core.types import SCALE
@@ -38,9 +39,12 @@ def target_of(path: Path, working_directory: Path = Path()) -> Target:
     if not clients:
         raise ConfigError(f"{path}: no [fix] clients: there is nobody that the kit could be")
     defined = reference.definitions(config, 0)
-    sessions = tuple(_client(config, section, defined) for section in clients)
-    symbols = _symbols(config, sessions, defined)
-    served = tuple(_venue(venues[name], symbols[name]) for name in venues if name in symbols)
+    currencies = _currencies(config, clients, defined)
+    sessions = tuple(_client(config, section, currencies, defined) for section in clients)
+    symbols = _symbols(config, currencies, defined)
+    firm = next(event for event in defined if isinstance(event, ev.FirmDefined))
+    able = {event.venue: event for event in defined if isinstance(event, ev.VenueDefined)}
+    served = tuple(_venue(venues[name], symbols[name], able.get(name)) for name in venues if name in symbols)
     if not served:
         raise ConfigError(
             f"{path}: no order goes to a session of [fix] venues, with an instrument that every client may"
@@ -53,6 +57,8 @@ def target_of(path: Path, working_directory: Path = Path()) -> Target:
         publishes=True,
         operator=working_directory / config.files.operator_socket,
         numbers=working_directory / NUMBERS,
+        max_order_qty=Decimal(firm.max_order_qty) / SCALE,
+        max_order_worth=_least(firm.max_order_notional, currencies),
     )
 
 
@@ -63,12 +69,13 @@ def _sections(config: Config, name: str) -> list[Section]:
         raise ConfigError(str(error)) from None
 
 
-def _client(config: Config, theirs: Section, defined: list[ev.Event]) -> ClientSession:
+def _client(config: Config, theirs: Section, currencies: set[str], defined: list[ev.Event]) -> ClientSession:
     """The other end of a client session."""
     name = theirs["TargetCompID"]
-    accounts = tuple(e.account for e in defined if isinstance(e, ev.AccountDefined) and name in e.sessions)
-    if not accounts:
-        raise ConfigError(f"{config.path}: client {name} has no account")
+    limits = {
+        event.account: Limits(Decimal(event.position_limit) / SCALE, _least(event.buying_power, currencies))
+        for event in _accounts(config, name, defined)
+    }
     host, port = address(Path(config.path), "listen", config.fix.listen)
     section = {
         "ConnectionType": "initiator",
@@ -79,18 +86,14 @@ def _client(config: Config, theirs: Section, defined: list[ev.Event]) -> ClientS
         "SocketConnectPort": str(port),
     }
     section |= _version(theirs)
-    given = config.profile.get(name)
-    if given is None:
-        return ClientSession(section, accounts, profile())
-    return ClientSession(
-        section,
-        accounts,
-        profile(given.pending_reports, given.poss_resend, given.second_request),
-    )
+    given = config.profile.get(name, ProfileTable())
+    profile = {word: getattr(given, word) for word in USUAL if word != "pending"}
+    profile["pending"] = "on" if given.pending_reports else "off"
+    return ClientSession(section, tuple(limits), profile, limits)
 
 
-def _venue(theirs: Section, symbols: tuple[str, ...]) -> VenueSession:
-    """The other end of a session to a venue."""
+def _venue(theirs: Section, symbols: tuple[str, ...], able: ev.VenueDefined | None) -> VenueSession:
+    """The other end of a session to a venue. What it is not sent is none of its business."""
     section = {
         "ConnectionType": "acceptor",
         "BeginString": theirs["BeginString"],
@@ -98,24 +101,42 @@ def _venue(theirs: Section, symbols: tuple[str, ...]) -> VenueSession:
         "TargetCompID": theirs["SenderCompID"],
         "SocketAcceptPort": theirs["SocketConnectPort"],
     }
-    return VenueSession({**section, **_version(theirs)}, symbols)
+    takes: dict[str, frozenset[str]] = {}
+    if able is not None:
+        takes = {"40": frozenset(able.ord_types), "59": frozenset(able.times_in_force)}
+        if "exec_inst" not in able.terms or able.exec_insts:
+            takes["18"] = frozenset(able.exec_insts)
+    return VenueSession({**section, **_version(theirs)}, symbols, takes)
 
 
 def _version(theirs: Section) -> Section:
     return {key: theirs[key] for key in ("DefaultApplVerID",) if key in theirs}
 
 
-def _symbols(
-    config: Config, clients: tuple[ClientSession, ...], defined: list[ev.Event]
-) -> dict[str, tuple[str, ...]]:
-    """Venue -> what goes there, in lots that suit, in a currency that every account has."""
-    used = {account for client in clients for account in client.accounts}
-    currencies = [
-        {currency for currency, _ in event.buying_power}
-        for event in defined
-        if isinstance(event, ev.AccountDefined) and event.account in used
-    ]
-    allowed = set.intersection(*currencies)
+def _accounts(config: Config, client: str, defined: list[ev.Event]) -> list[ev.AccountDefined]:
+    """Those that a client's orders may have."""
+    found = [e for e in defined if isinstance(e, ev.AccountDefined) and client in e.sessions]
+    if not found:
+        raise ConfigError(f"{config.path}: client {client} has no account")
+    return found
+
+
+def _currencies(config: Config, clients: list[Section], defined: list[ev.Event]) -> set[str]:
+    """Those that every client's every account has, and in which an order may be worth something."""
+    names = [section["TargetCompID"] for section in clients]
+    tables = [account.buying_power for name in names for account in _accounts(config, name, defined)]
+    tables += [event.max_order_notional for event in defined if isinstance(event, ev.FirmDefined)]
+    return set.intersection(*({currency for currency, _ in table} for table in tables))
+
+
+def _least(table: tuple[tuple[str, int], ...], currencies: set[str]) -> Decimal:
+    """What is allowed in each of these currencies."""
+    amounts = dict(table)
+    return Decimal(min((amounts.get(currency, 0) for currency in currencies), default=0)) / SCALE
+
+
+def _symbols(config: Config, allowed: set[str], defined: list[ev.Event]) -> dict[str, tuple[str, ...]]:
+    """Venue -> what goes there, in lots that suit, in a currency that may be used."""
     found: dict[str, list[str]] = {}
     for event in defined:
         if (

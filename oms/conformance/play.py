@@ -40,7 +40,7 @@ from oms.fix.wire import SOH, fields, readable, utc_timestamp
 
 Fields = dict[str, str]
 
-NUMBERS: Final = frozenset(("6", "14", "31", "32", "38", "44", "99", "151", "424", "425", "426"))
+NUMBERS: Final = frozenset(("6", "14", "31", "32", "38", "44", "99", "151", "152", "424", "425", "426"))
 """Prices and quantities: 50.1 is 50.10."""
 
 ZERO_IF_ABSENT: Final = frozenset(("31", "32"))
@@ -51,8 +51,8 @@ NAMES: Final = {
     "37": "OrderID", "38": "OrderQty", "39": "OrdStatus", "40": "OrdType", "41": "OrigClOrdID",
     "44": "Price", "54": "Side", "55": "Symbol", "58": "Text", "59": "TimeInForce", "97": "PossResend",
     "99": "StopPx", "102": "CxlRejReason", "103": "OrdRejReason", "150": "ExecType", "151": "LeavesQty",
-    "378": "ExecRestatementReason", "424": "DayOrderQty", "425": "DayCumQty", "426": "DayAvgPx",
-    "434": "CxlRejResponseTo", "636": "WorkingIndicator",
+    "152": "CashOrderQty", "378": "ExecRestatementReason", "424": "DayOrderQty", "425": "DayCumQty",
+    "426": "DayAvgPx", "434": "CxlRejResponseTo", "636": "WorkingIndicator",
 }  # fmt: skip
 
 FIX42: Final = "FIX.4.2"
@@ -145,6 +145,11 @@ class Mismatch(AssertionError):
         text = fields(self.got or "").get("58", "")
         said = f" ({text})" if text else ""
         return f"{at}: {f'{tag} {NAMES.get(tag, str())}'.strip()} is {got}, not {expected}{more}{said}"
+
+    def texts(self) -> list[str]:
+        """What was said, as Text(58), where something else should have come."""
+        came = [text for _, text in self.others] + ([self.got] if self.got else [])
+        return [fields(text).get("58", "") for text in came]
 
     def describe(self) -> str:
         """For people: where, what was expected, what came."""
@@ -288,6 +293,12 @@ class Player:
             if order.leaves_qty:
                 self.transport.send_venue(_text(self._cancel(order)))
         self._drain()
+
+    def executed(self) -> tuple[Decimal, Decimal]:
+        """What the venue has executed of this run's orders: shares, and what they were worth."""
+        orders = {id(sent.order): sent.order for sent in self._venue.values()}
+        found = [e for order in orders.values() for e in order.executions.values()]
+        return sum((e.qty for e in found), Decimal(0)), sum((e.qty * e.px for e in found), Decimal(0))
 
     def _drain(self) -> None:
         self._settle()
@@ -440,6 +451,11 @@ class Player:
             order.price = _decimal(sent.request.get("44", ""))
         elif kind == "D":
             order.order_qty = Decimal(given.get("38", order.order_qty))
+            if "14" in given and order.cum_qty:  # a corporate action: so many times as much, at so much less
+                ratio = Decimal(given["14"]) / order.cum_qty
+                for execution in order.executions.values():
+                    execution.qty *= ratio
+                    execution.px /= ratio
         elif kind in "34789BC":
             order.state = kind
         return {}

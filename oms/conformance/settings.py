@@ -8,25 +8,39 @@ kit stand among them:
     PendingReports  of a client session: Y if the OMS tells it of pending cancels and replaces, N if not
     PossResend      of a client session: status | ignore, what becomes of a known ClOrdID with PossResend=Y
     SecondRequest   of a client session: pass | queue | refuse, what becomes of one while another is open
+    ClOrdIDs        of a client session: session | day | open, for how long one may not be used again
+    Busts           of a client session: cancel | restate, ExecType(150) H and G, or D with the quantities
+    FinalFill       of a client session: pass | trade | done_for_day | calculated, what follows the last fill
+    LateCancel      of a client session: reject | silent, the answer to one that the last fill has overtaken
     Username, Password                   for the Logon of a client session
     Symbols         of a venue: what the OMS sends there, separated by commas; each run takes another one
+    OrdTypes, TimesInForce, ExecInsts    of a venue: what the OMS sends there of OrdType(40), TimeInForce(59)
+                    and ExecInst(18), separated by commas; all there is if not given
     Price           a price in every instrument's reach, 50 if not given
-    PublishPrices   Y if the venue is to publish that price (35=W) before an instrument is used
+    PublishPrices   Y if the venue is to publish a price (35=W) before an instrument is used
+    MaxOrderQty, MaxOrderWorth           the greatest order that the OMS takes; no limit if not given
+    MaxPosition, BuyingPower             of a client session: what each of its accounts may own of an
+                    instrument, and spend
     OperatorSocket  where directives that need a person at the OMS are brought; see `oms.operator`
     ListenAddress   of the venue: 127.0.0.1 if not given
 """
 
 from collections.abc import Sequence
+from decimal import Decimal
 from pathlib import Path
 from typing import Final
 
 from msgspec import Struct, structs
 
+from oms.conformance.transcript import DIRECTIVES
+
 Section = dict[str, str]
 
 OWN_KEYS: Final = frozenset((
-    "Account", "PendingReports", "PossResend", "SecondRequest", "Username", "Password", "Symbols", "Price",
-    "PublishPrices", "OperatorSocket", "ListenAddress",
+    "Account", "PendingReports", "PossResend", "SecondRequest", "ClOrdIDs", "Busts", "FinalFill",
+    "LateCancel", "MaxPosition", "BuyingPower", "Username", "Password", "Symbols", "OrdTypes",
+    "TimesInForce", "ExecInsts", "MaxOrderQty", "MaxOrderWorth", "Price", "PublishPrices", "OperatorSocket",
+    "ListenAddress",
 ))  # fmt: skip
 """What QuickFIX is not told."""
 
@@ -36,16 +50,46 @@ NUMBERS: Final = Path("var/conformance-numbers.json")
 DEFAULT_PRICE: Final = "50"
 LOOPBACK: Final = "127.0.0.1"
 
-_PROFILE: Final = {
-    "PendingReports": ("Y", "N"),
-    "PossResend": ("status", "ignore"),
-    "SecondRequest": ("pass", "queue", "refuse"),
+USUAL: Final = {
+    "pending": "on",
+    "poss_resend": "status",
+    "second_request": "pass",
+    "cl_ord_ids": "session",
+    "busts": "cancel",
+    "final_fill": "pass",
+    "late_cancel": "reject",
 }
-"""Key -> what it may be; the first if it is not given."""
+"""What an OMS does for a session of which nothing is said, in the words of the directives."""
+
+_PROFILE: Final = {
+    "PendingReports": ("pending", {"Y": "on", "N": "off"}),
+    **{
+        key: (word, {value: value for value in DIRECTIVES[word]})
+        for key, word in (
+            ("PossResend", "poss_resend"),
+            ("SecondRequest", "second_request"),
+            ("ClOrdIDs", "cl_ord_ids"),
+            ("Busts", "busts"),
+            ("FinalFill", "final_fill"),
+            ("LateCancel", "late_cancel"),
+        )
+    },
+}
+"""Key -> the directive, and what the key may be with what that means there."""
+
+_TAKES: Final = {"OrdTypes": "40", "TimesInForce": "59", "ExecInsts": "18"}
+"""Key of a venue -> tag."""
 
 
 class SettingsError(Exception):
     """A settings file is wrong. The message names it."""
+
+
+class Limits(Struct, frozen=True):
+    """What the OMS lets an account do, in every currency. None: there is no limit."""
+
+    position: Decimal | None = None  # shares of an instrument
+    buying_power: Decimal | None = None
 
 
 class ClientSession(Struct, frozen=True):
@@ -54,6 +98,7 @@ class ClientSession(Struct, frozen=True):
     section: Section
     accounts: tuple[str, ...]
     profile: dict[str, str]
+    limits: dict[str, Limits] = {}  # by account; one that is not in it has none
 
     @property
     def name(self) -> str:
@@ -67,10 +112,14 @@ class ClientSession(Struct, frozen=True):
 
 
 class VenueSession(Struct, frozen=True):
-    """A session of the OMS to us, and the instruments that it sends there."""
+    """A session of the OMS to us, and the instruments that it sends there.
+
+    `takes` is what an order may say there, by tag; of a tag that is not in it, anything.
+    """
 
     section: Section
     symbols: tuple[str, ...]
+    takes: dict[str, frozenset[str]] = {}
 
     @property
     def name(self) -> str:
@@ -90,9 +139,11 @@ class Target(Struct, frozen=True):
     clients: tuple[ClientSession, ...]
     venues: tuple[VenueSession, ...]
     price: str = DEFAULT_PRICE
-    publishes: bool = False  # whether the venue publishes `price` for what is about to be traded
+    publishes: bool = False  # whether the venue publishes a price for what is about to be traded
     operator: Path | None = None
     numbers: Path | None = None  # where sequence numbers are kept from one use of the kit to the next
+    max_order_qty: Decimal | None = None  # shares; None: there is no limit
+    max_order_worth: Decimal | None = None  # in every currency
 
     def only(self, names: Sequence[str]) -> "Target":
         """With none but these sessions; with all clients, or all venues, if none of them is named.
@@ -108,17 +159,6 @@ class Target(Struct, frozen=True):
             clients=tuple(c for c in self.clients if c.name in names) or self.clients,
             venues=tuple(v for v in self.venues if v.name in names) or self.venues,
         )
-
-
-def profile(
-    pending: bool = True, poss_resend: str = "status", second_request: str = "pass"
-) -> dict[str, str]:
-    """What the OMS does for a session, in the words of the directives."""
-    return {
-        "pending": "on" if pending else "off",
-        "poss_resend": poss_resend,
-        "second_request": second_request,
-    }
 
 
 def read(path: Path) -> Target:
@@ -155,7 +195,16 @@ def read(path: Path) -> Target:
         common.get("PublishPrices", "N") == "Y",
         Path(operator) if operator else None,
         NUMBERS,
+        _limit(path, common, "MaxOrderQty"),
+        _limit(path, common, "MaxOrderWorth"),
     )
+
+
+def _limit(path: Path, section: Section, key: str) -> Decimal | None:
+    text = section.get(key, "")
+    if text and not text.isdigit():
+        raise SettingsError(f"{path}: {key} is not a number: {text!r}")
+    return Decimal(text) if text else None
 
 
 _WHERE: Final = {
@@ -165,24 +214,26 @@ _WHERE: Final = {
 
 
 def _client(path: Path, section: Section) -> ClientSession:
-    for key, allowed in _PROFILE.items():
-        if section.setdefault(key, allowed[0]) not in allowed:
-            raise SettingsError(f"{path}: {key} is one of {', '.join(allowed)}, not {section[key]!r}")
+    profile = dict(USUAL)
+    for key, (word, allowed) in _PROFILE.items():
+        given = section.get(key, "")
+        if given and given not in allowed:
+            raise SettingsError(f"{path}: {key} is one of {', '.join(allowed)}, not {given!r}")
+        if given:
+            profile[word] = allowed[given]
     accounts = _listed(section.get("Account", ""))
     if not accounts:
         raise SettingsError(f"{path}: session {section['SenderCompID']} has no Account")
-    return ClientSession(
-        section,
-        accounts,
-        profile(section["PendingReports"] == "Y", section["PossResend"], section["SecondRequest"]),
-    )
+    limits = Limits(_limit(path, section, "MaxPosition"), _limit(path, section, "BuyingPower"))
+    return ClientSession(section, accounts, profile, dict.fromkeys(accounts, limits))
 
 
 def _venue(path: Path, section: Section) -> VenueSession:
     symbols = _listed(section.get("Symbols", ""))
     if not symbols:
         raise SettingsError(f"{path}: session {section['SenderCompID']} has no Symbols")
-    return VenueSession(section, symbols)
+    takes = {tag: frozenset(_listed(section[key])) for key, tag in _TAKES.items() if key in section}
+    return VenueSession(section, symbols, takes)
 
 
 def _listed(text: str) -> tuple[str, ...]:

@@ -8,9 +8,9 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from oms.conformance.kit import FAILED, PASSED, SKIPPED, Result
+from oms.conformance.kit import FAILED, NOT_COMPARABLE, PASSED, SKIPPED, Result
 
-STYLES: Final = {PASSED: "green", FAILED: "bold red", SKIPPED: "yellow"}
+STYLES: Final = {PASSED: "green", FAILED: "bold red", NOT_COMPARABLE: "cyan", SKIPPED: "yellow"}
 FAMILY_TITLES: Final = {
     "fix44": "FIX 4.4, and 5.0 SP2, order state change matrices",
     "fix42": "FIX 4.2 order state change matrices",
@@ -86,5 +86,5 @@ def _way(result: Result) -> str:
 
 
 def _marks(ways: Sequence[Result]) -> str:
-    signs = {PASSED: "✓", FAILED: "✗", SKIPPED: "-"}
+    signs = {PASSED: "✓", FAILED: "✗", NOT_COMPARABLE: "≠", SKIPPED: "-"}
     return "".join(f"[{STYLES[way.outcome]}]{signs[way.outcome]}[/]" for way in ways)

@@ -33,7 +33,7 @@ from typing import Any, Final, Self
 import quickfix
 
 from oms.conformance.play import Unsupported
-from oms.conformance.settings import LOOPBACK, OWN_KEYS, ClientSession, Section, Target, VenueSession
+from oms.conformance.settings import LOOPBACK, OWN_KEYS, USUAL, ClientSession, Section, Target, VenueSession
 from oms.fix.wire import SOH, fields, readable, utc_timestamp
 from oms.sim.fix_settings import Idle, bind_listener
 
@@ -69,7 +69,7 @@ _PHONED: Final = {
 }  # fmt: skip
 """What a person who takes an order by phone writes down, and where it stands in a message."""
 
-_OF_THE_SESSION: Final = frozenset(("pending", "poss_resend", "second_request"))
+_OF_THE_SESSION: Final = frozenset(USUAL)
 
 
 class Absent(Exception):
@@ -135,7 +135,7 @@ class Sockets:
         self.links = (*self.clients.values(), *self.venues.values())
         self._numbers = _read_numbers(target.numbers)
         self._tests = itertools.count(1)
-        self._priced: set[str] = set()
+        self._priced: dict[str, str] = {}  # symbol -> what a venue has said of it
         self._idle = Idle()
         self._application = _Application({link.key: link for link in self.links})
         self._listening = False
@@ -253,14 +253,13 @@ class Sockets:
                 f"{them} has ended the session with {link.name}" + (f": {link.said}" * bool(link.said))
             )
 
-    def publish(self, venue: Link, symbol: str) -> None:
-        """Have a venue say what an instrument is worth, if that is wanted and was not said yet.
+    def publish(self, venue: Link, symbol: str, price: str) -> None:
+        """Have a venue say what an instrument is worth, if that is wanted and was not said last.
 
         Raises Lost.
         """
-        if self.target.publishes and symbol not in self._priced:
-            self._priced.add(symbol)
-            price = self.target.price
+        if self.target.publishes and self._priced.get(symbol) != price:
+            self._priced[symbol] = price
             # QuickFIX's dictionary of 5.0 SP2 asks for LastUpdateTime, that of 4.4 does not know it here.
             new = venue.section["BeginString"].startswith("FIXT")
             time_of_it = f"779={utc_timestamp(time.time_ns())}{SOH}" if new else ""

@@ -1,7 +1,8 @@
 """Transcripts: an order's life between a client and a venue, one message a line.
 
 A transcript is a text file. It opens with a title, its source and notes, each behind `#`; the first line is
-the title, the one that starts with `Source:` says where the rows come from. Then come the lines of the
+the title, the one that starts with `Source:` says where the scenario comes from. Where its rows could not be
+had, a line that starts with `Derived:` says what they were made of instead. Then come the lines of the
 scenario, and after them, if it can also go another way, sections that say where and how:
 
     # Cancel of an unfilled order
@@ -41,6 +42,12 @@ Directives, and what whoever plays has to bring about:
     ! poss_resend status|ignore  a known ClOrdID with PossResend=Y is answered by a status report, or not
     ! second_request queue|refuse|pass
                                  a request while another is open waits, is refused, or goes on to the venue
+    ! cl_ord_ids session|day|open
+                                 for how long a ClOrdID may not be used again
+    ! busts cancel|restate       an execution is taken back by ExecType H and G, or by D with the quantities
+    ! final_fill pass|trade|done_for_day|calculated
+                                 what follows the fill that completes an order
+    ! late_cancel reject|silent  a cancel that the last fill has overtaken is refused, or left to the fill
     ! halt symbol|all            a person at the OMS stops new orders
     ! resume symbol|all          and lifts that again
     ! next day                   the day ends, and the next one starts
@@ -77,7 +84,11 @@ MSG_TYPES: Final = {
 DIRECTIVES: Final[dict[str, tuple[str, ...]]] = {
     "pending": ("on", "off"),
     "poss_resend": ("status", "ignore"),
-    "second_request": ("queue", "refuse", "pass"),
+    "second_request": ("pass", "queue", "refuse"),
+    "cl_ord_ids": ("session", "day", "open"),
+    "busts": ("cancel", "restate"),
+    "final_fill": ("pass", "trade", "done_for_day", "calculated"),
+    "late_cancel": ("reject", "silent"),
     "halt": ("symbol", "all"),
     "resume": ("symbol", "all"),
     "next": ("day",),
@@ -137,6 +148,7 @@ class Transcript(Struct, frozen=True):
     notes: tuple[str, ...]
     lines: tuple[Line, ...]
     alternatives: tuple[Alternative, ...]
+    derived: str = ""  # what its rows were made of, if they are not the standard's own
 
     @property
     def family(self) -> str:
@@ -247,16 +259,18 @@ def parse_text(text: str, path: Path) -> Transcript:
             raise _error(path, body[0].number, f"the section is for {at}, its first line for {body[0].at}")
         _check_times(path, body)
         alternatives.append(Alternative(number, at, title, switch, tuple(body)))
-    source = next((line for line in head if line.startswith("Source:")), "")
+    source, derived = (_headed(head, word) for word in ("Source:", "Derived:"))
     if not source:
         raise _error(path, 1, "no source: a line '# Source: ...'")
-    notes = tuple(line for line in head[1:] if line != source)
-    transcript = Transcript(
-        path, head[0], source.partition(":")[2].strip(), notes, tuple(main), tuple(alternatives)
-    )
+    notes = tuple(line for line in head[1:] if not line.startswith(("Source:", "Derived:")))
+    transcript = Transcript(path, head[0], source, notes, tuple(main), tuple(alternatives), derived)
     for run in runs(transcript):
         _check_symbols(run)
     return transcript
+
+
+def _headed(head: Sequence[str], word: str) -> str:
+    return next((line.removeprefix(word).strip() for line in head if line.startswith(word)), "")
 
 
 def _section(path: Path, number: int, text: str) -> tuple[int, str, str, Line | None]:

@@ -111,6 +111,7 @@ class VenueReport(Command, frozen=True, gc=False):
     side: str = ""
     multi_leg_reporting_type: str = ""  # MultiLegReportingType(442), if it is 3
     legs: tuple[LegExecution, ...] = ()
+    avg_px: Px = Px(0)  # of a restatement: it may tell what was taken back
 
 
 class VenueLegReport(Command, frozen=True, gc=False):

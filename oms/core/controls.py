@@ -344,6 +344,14 @@ def displayed_and_minimum(state: State, ask: Ask) -> Denial | None:
     return None
 
 
+def cash_order_qty(state: State, ask: Ask) -> Denial | None:
+    """CashOrderQty(152) is worth a lot at the order's price or, without one, at the reference price."""
+    if ask.order_qty or ask.terms is None or not ask.terms.cash_order_qty:
+        return None
+    amount = format_scaled(ask.terms.cash_order_qty)
+    return Denial("cash_order_qty", 13, f"{amount} is worth no lot of {ask.symbol}, or nothing says how many")
+
+
 def tick_size(state: State, ask: Ask) -> Denial | None:
     """Price(44) of a limit order is positive and on a tick of its price range."""
     price = ask.price
@@ -360,8 +368,9 @@ def tick_size(state: State, ask: Ask) -> Denial | None:
 
 
 def duplicate_cl_ord_id(state: State, ask: Ask) -> Denial | None:
-    """ClOrdID(11) has not been used in this session. *Source:* FIX order state matrix F.1."""
-    if (ask.session_id, ask.cl_ord_id) in state.cl_ord_ids:
+    """ClOrdID(11) is not in use in this session. *Source:* FIX order state matrix F.1."""
+    used = (ask.session_id, ask.cl_ord_id) in state.cl_ord_ids
+    if used and not state.is_free(ask.session_id, ask.cl_ord_id):
         return Denial("duplicate_cl_ord_id", 6, f"ClOrdID {ask.cl_ord_id} has been used")
     return None
 
@@ -627,6 +636,7 @@ CONTROLS: Final[tuple[Control, ...]] = (
     unsupported_legs,
     leg_currency,
     leg_venue,
+    cash_order_qty,
     lot_size,
     leg_lot_size,
     tick_size,
@@ -672,6 +682,7 @@ OF_LEGS: Final = (
 
 OF_ONE_INSTRUMENT: Final = (
     unknown_symbol,
+    cash_order_qty,
     tick_size,
     stop_price,
     no_reference_price,
@@ -685,7 +696,7 @@ OF_ONE_INSTRUMENT: Final = (
 WITH_TERMS: Final = tuple(c for c in CONTROLS if c not in OF_LEGS)
 WITH_LEGS: Final = tuple(c for c in CONTROLS if c not in OF_ONE_INSTRUMENT)
 
-PLAIN: Final = tuple(c for c in WITH_TERMS if c not in (stop_price, displayed_and_minimum))
+PLAIN: Final = tuple(c for c in WITH_TERMS if c not in (cash_order_qty, stop_price, displayed_and_minimum))
 """Those that have something to say of an order without `Terms`: most orders have none."""
 
 

@@ -5,9 +5,9 @@ from oms.core import events as ev
 from oms.core.decision import (
     Events,
 )
+from oms.core.endings import order_ended
 from oms.core.market import TRADE, VenueDepth
 from oms.core.multileg import disagreements
-from oms.core.reports import order_ended
 from oms.core.requests import trigger
 from oms.core.state import State
 from oms.core.types import (
@@ -18,10 +18,13 @@ from oms.core.types import (
 
 
 def log_on(state: State, command: cmd.LogOn, now_ns: int) -> Events:
-    """A session is up. A venue is asked about its orders: those in doubt, or all that work there."""
+    """A session is up. A venue is asked about its orders: those in doubt, or all that work there.
+
+    All of them where sequence numbers began again, too: what the venue had still to say is lost.
+    """
     events: Events = [ev.SessionLoggedOn(now_ns, command.session_id)]
     reconcile = state.reconciles.get(command.session_id)
-    asks_all = reconcile is not None and reconcile.asks_all
+    asks_all = command.session_id in state.restarted or (reconcile is not None and reconcile.asks_all)
     for order in state.open_orders():
         for route in order.routes:
             if route.venue != command.session_id or not (route.in_doubt or asks_all):

@@ -243,6 +243,7 @@ class CancelRequested(OrderEvent, frozen=True, array_like=True, gc=False, tag=25
     session_id: str
     cl_ord_id: str
     orig_cl_ord_id: str
+    mass_cl_ord_id: str = ""  # of the mass cancel that asks for it, where it is no cancel of its own
 
 
 class ReplaceRequested(OrderEvent, frozen=True, array_like=True, gc=False, tag=26):
@@ -356,6 +357,7 @@ class CancelRouted(OrderEvent, frozen=True, array_like=True, gc=False, tag=43):
     cl_ord_id: str  # ours
     orig_cl_ord_id: str  # ours
     request_cl_ord_id: str  # the client's request that this serves; empty if it is our own wish
+    mass_cl_ord_id: str = ""  # ClOrdID(11) of the mass cancel that it is part of, if our wish is the client's
 
 
 class ReplaceRouted(OrderEvent, frozen=True, array_like=True, gc=False, tag=44):
@@ -464,6 +466,10 @@ class OrderRestated(OrderEvent, frozen=True, array_like=True, gc=False, tag=53):
     route_qty: Qty  # and of the route
     text: str = ""
     exec_id: str = ""  # the venue's, so that a copy of its report is known
+    # CumQty of the route from now on, and what it was, where a corporate action has changed it: its
+    # executions are of so many times the quantity, at so many times less. Both 0 where it has not.
+    cum_qty: Qty = Qty(0)
+    was_cum_qty: Qty = Qty(0)
 
 
 class OrderStopped(OrderEvent, frozen=True, array_like=True, gc=False, tag=54):
@@ -498,6 +504,7 @@ class OrderCalculated(OrderEvent, frozen=True, array_like=True, gc=False, tag=57
     route_id: int
     text: str = ""
     exec_id: str = ""  # the venue's, so that a copy of its report is known
+    for_day: bool = False  # with the day's part of it only: the order outlives the day
 
 
 class RequestQueued(OrderEvent, frozen=True, array_like=True, gc=False, tag=58):
@@ -532,6 +539,12 @@ class ProfileDefined(Event, frozen=True, array_like=True, gc=False, tag=60):
     required: tuple[str, ...] = ()  # tags that its orders and replaces must have
     forbidden: tuple[str, ...] = ()  # and tags that they must not have
     rewrite: tuple[tuple[str, str], ...] = ()  # (tag, value) of what it is sent; an empty value drops the tag
+    cl_ord_ids: str = "session"  # "session", "day" or "open": for how long a ClOrdID may not be used again
+    exec_ids: str = "order"  # "order" or "day": for how long an ExecID of a venue stays that execution's
+    busts: str = "cancel"  # "cancel" or "restate": how an execution is taken back or corrected
+    final_fill: str = "pass"  # "pass", "trade", "done_for_day" or "calculated": what follows the last fill
+    late_cancel: str = "reject"  # "reject" or "silent": the answer to a cancel that a last fill has overtaken
+    reset: str = "accept"  # "accept", "refuse", "logon" or "day": of sequence numbers
 
 
 class TradeUnknown(Event, frozen=True, array_like=True, gc=False, tag=61):
@@ -559,6 +572,8 @@ class VenueDefined(Event, frozen=True, array_like=True, gc=False, tag=62):
     times_in_force: tuple[str, ...]  # TimeInForce(59)
     terms: tuple[str, ...]  # fields of `Terms`
     multileg_reports: str = "both"  # which executions of a multileg order it reports: see `multileg`
+    exec_insts: tuple[str, ...] = ()  # codes of ExecInst(18), where it does not have all of them
+    at_close: tuple[str, ...] = ()  # OrdType(40) that may be at the close, where not all may
 
 
 class MassCancelRequested(Event, frozen=True, array_like=True, gc=False, tag=63):
@@ -758,6 +773,14 @@ class LegCorrected(OrderEvent, frozen=True, array_like=True, gc=False, tag=82):
     text: str = ""
 
 
+class MassCancelRejected(OrderEvent, frozen=True, array_like=True, gc=False, tag=90):
+    """The venue refused to cancel one of the orders of a mass cancel. OrderCancelReject(9)."""
+
+    cl_ord_id: str  # the client's id of the mass cancel
+    cxl_rej_reason: int
+    text: str
+
+
 # -- where orders go, and orders that are worked in parts ----------------------------------------------------
 
 
@@ -915,6 +938,7 @@ AnyEvent = (
     | LegFilled
     | LegBusted
     | LegCorrected
+    | MassCancelRejected
     | DestinationDefined
     | StrategyDefined
     | OrderPlanned

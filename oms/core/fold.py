@@ -56,6 +56,14 @@ def _session_logged_on(state: State, event: ev.SessionLoggedOn) -> None:
     state.sessions_up.add(event.session_id)
     state.waiting.arrived(event.session_id)
     state.venues_moved()
+    if event.session_id in state.restarted:
+        # Not before: a Logon that asks for it may reach nobody.
+        state.restarted.discard(event.session_id)
+        state.resets_due.discard(event.session_id)
+
+
+def _session_reset(state: State, event: ev.SessionReset) -> None:
+    state.restarted.add(event.session_id)
 
 
 def _session_logged_out(state: State, event: ev.SessionLoggedOut) -> None:
@@ -137,9 +145,9 @@ def _order_denied(state: State, event: ev.OrderDenied) -> None:
         reason=event.reason,
         ord_rej_reason=event.ord_rej_reason,
     )
-    if event.cl_ord_id:
+    if event.cl_ord_id and state.is_free(event.session_id, event.cl_ord_id):
         # A duplicate must not take over the id of the order that used it first.
-        state.cl_ord_ids.setdefault((event.session_id, event.cl_ord_id), event.order_id)
+        state.cl_ord_ids[event.session_id, event.cl_ord_id] = event.order_id
     state.next_order_id = event.order_id + 1
     if event.list_id:
         state.lists[event.session_id, event.list_id].denied += 1
@@ -251,7 +259,15 @@ def _execution_corrected(state: State, event: ev.ExecutionCorrected) -> None:
 def _cancel_requested(state: State, event: ev.CancelRequested) -> None:
     order = state.orders[event.order_id]
     order.requests.append(
-        Request(CxlRejResponseTo.CANCEL, event.cl_ord_id, event.orig_cl_ord_id, Qty(0), Px(0), Px(0))
+        Request(
+            CxlRejResponseTo.CANCEL,
+            event.cl_ord_id,
+            event.orig_cl_ord_id,
+            Qty(0),
+            Px(0),
+            Px(0),
+            mass_cl_ord_id=event.mass_cl_ord_id,
+        )
     )
     if event.cl_ord_id:
         state.cl_ord_ids[event.session_id, event.cl_ord_id] = event.order_id
@@ -377,6 +393,17 @@ def _day_ended(state: State, event: ev.DayEnded) -> None:
     # Those that were filled after they were done for the day as well.
     for order in state.orders.values():
         order.done_for_day = False
+    profiles = state.profiles.values()
+    state.resets_due.update(p.session_id for p in profiles if p.reset == "day")
+    by_day = {p.session_id for p in profiles if p.cl_ord_ids == "day"}
+    if by_day:
+        # Ids of the day that has ended may be used again, but for those of orders that outlive it.
+        ids, orders = state.cl_ord_ids, state.orders
+        state.cl_ord_ids = {
+            key: order_id
+            for key, order_id in ids.items()
+            if key[0] not in by_day or (order_id in orders and not orders[order_id].settled)
+        }
 
 
 def _told(route: Route, exec_id: str) -> None:
@@ -388,22 +415,36 @@ def _told(route: Route, exec_id: str) -> None:
 def _order_restated(state: State, event: ev.OrderRestated) -> None:
     order = state.orders[event.order_id]
     route = order.route(event.route_id)
+    leaves = order.leaves_qty
+    if event.cum_qty:
+        _split(state, order, route, event.cum_qty, event.was_cum_qty)
     route.order_qty = event.route_qty
     route.price = event.price
     _told(route, event.exec_id)
     order.done_for_day = order.suspended = False
     before = order.versions[-1]
-    if (event.order_qty, event.price) == (before.order_qty, before.price):
+    if (event.order_qty, event.price) != (before.order_qty, before.price):
+        hold_px = event.price if order.ord_type in PRICED else before.hold_px
+        order.versions.append(
+            Version(before.cl_ord_id, event.order_qty, event.price, hold_px, event.at_ns, before.terms)
+        )
+    elif not event.cum_qty:
         return
-    leaves = order.leaves_qty
-    hold_px = event.price if order.ord_type in PRICED else before.hold_px
-    order.versions.append(
-        Version(before.cl_ord_id, event.order_qty, event.price, hold_px, event.at_ns, before.terms)
-    )
     state.rehold(order)
     state.rest(order, before.price, leaves)
     if order.list_id:
         state.look_at_member(order)
+
+
+def _split(state: State, order: Order, route: Route, cum_qty: int, was: int) -> None:
+    """Restate what has executed: `cum_qty` for every `was`, at prices that leave it worth the same."""
+    for execution in route.executions.values():
+        if execution.stands:
+            qty, px = execution.qty, execution.px
+            _executed(state, order, route, -qty, px, -px * qty, execution.day)
+            execution.qty, execution.px = qty * cum_qty // was, (2 * px * was + cum_qty) // (2 * cum_qty)
+            worth = execution.px * execution.qty
+            _executed(state, order, route, execution.qty, execution.px, worth, execution.day)
 
 
 def _order_stopped(state: State, event: ev.OrderStopped) -> None:
@@ -437,8 +478,13 @@ def _order_held(state: State, event: ev.OrderHeld) -> None:
 
 def _order_calculated(state: State, event: ev.OrderCalculated) -> None:
     order = state.orders[event.order_id]
-    order.route(event.route_id).working = OrdStatus.CALCULATED
-    state.end(order, OrdStatus.CALCULATED, event.text)
+    route = order.route(event.route_id)
+    _told(route, event.exec_id)
+    if event.for_day:
+        return
+    route.working = OrdStatus.CALCULATED
+    if order.working != OrdStatus.DONE_FOR_DAY:  # which comes first
+        state.end(order, OrdStatus.CALCULATED, event.text)
 
 
 def _profile_defined(state: State, event: ev.ProfileDefined) -> None:
@@ -565,7 +611,14 @@ def _cancel_routed(state: State, event: ev.CancelRouted) -> None:
     route = order.route(event.route_id)
     route.sent_ids += 1
     route.requests.append(
-        RouteRequest(CxlRejResponseTo.CANCEL, event.cl_ord_id, event.request_cl_ord_id, Qty(0), Px(0))
+        RouteRequest(
+            CxlRejResponseTo.CANCEL,
+            event.cl_ord_id,
+            event.request_cl_ord_id,
+            Qty(0),
+            Px(0),
+            event.mass_cl_ord_id,
+        )
     )
     state.routes[event.cl_ord_id] = (order, route)
     state.live[order.order_id] = order
@@ -649,6 +702,7 @@ HANDLERS: Final[dict[type, Callable[[State, Any], None]]] = {
     ev.AllocationGroupDefined: _allocation_group_defined,
     ev.SessionLoggedOn: _session_logged_on,
     ev.SessionLoggedOut: _session_logged_out,
+    ev.SessionReset: _session_reset,
     ev.ReferencePriceChanged: _reference_price_changed,
     ev.BookChanged: _book_changed,
     ev.TradingHalted: _trading_halted,

@@ -271,6 +271,7 @@ def _take_member(state: State, found: OrderList, now_ns: int) -> Events:
     member = found.members[len(found.order_ids)]
     order_id = state.next_order_id
     ask = asked(
+        state,
         cmd.NewOrder(
             found.session_id,
             member.cl_ord_id,
@@ -282,7 +283,7 @@ def _take_member(state: State, found: OrderList, now_ns: int) -> Events:
             member.price,
             member.time_in_force,
             terms=member.terms,
-        )
+        ),
     )
     routed = first_route(state, ask, order_id, now_ns)
     events: Events

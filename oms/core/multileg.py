@@ -24,6 +24,8 @@ a leg: which of the two it is cannot be known, so it is questioned.
 from collections.abc import Callable
 from typing import Any, Final
 
+from msgspec.structs import replace
+
 from oms.core import commands as cmd
 from oms.core import events as ev
 from oms.core.decision import Events, accepted, questioned, standing
@@ -54,29 +56,41 @@ def whole_report(
     state: State, order: Order, route: Route, report: cmd.VenueReport, handler: Handler, now_ns: int
 ) -> Events:
     """A report about the order. `handler` decides about it as about that of any order."""
-    if report.exec_type not in EXECUTIONS:
-        return handler(state, order, route, report, now_ns)
     kind = reports_of(state, route)
+    if report.exec_type not in EXECUTIONS:
+        # A restatement may take one back, if the venue does it so.
+        events = handler(state, order, route, report, now_ns)
+        return _with_legs(order, route, report, events, now_ns) if kind == MULTILEG else events
     is_said = report.multi_leg_reporting_type == MultiLegReportingType.MULTILEG
     if not is_said and report.symbol != order.symbol and find_leg(order, "", report.symbol):
         return [questioned(now_ns, order.order_id, report, "leg_or_combination")]
     if kind == LEGS:
         return [questioned(now_ns, order.order_id, report, "combination_report_not_expected")]
     events = handler(state, order, route, report, now_ns)
-    return events + _legs_by_the_way(order, route, report, events, now_ns) if kind == MULTILEG else events
+    return _with_legs(order, route, report, events, now_ns) if kind == MULTILEG else events
+
+
+Execution = ev.OrderFilled | ev.ExecutionBusted | ev.ExecutionCorrected
+
+
+def _with_legs(order: Order, route: Route, report: cmd.VenueReport, events: Events, now_ns: int) -> Events:
+    """A decision about the combination, and the same of its legs behind it and what is asked of it."""
+    for number, event in enumerate(events, 1):
+        if isinstance(event, Execution):
+            of_legs = _legs_by_the_way(order, route, report, event, now_ns)
+            while number < len(events) and isinstance(events[number], ev.ReportQuestioned):
+                number += 1
+            return events[:number] + of_legs + events[number:]
+    return events
 
 
 def _legs_by_the_way(
-    order: Order, route: Route, report: cmd.VenueReport, events: Events, now_ns: int
+    order: Order, route: Route, report: cmd.VenueReport, done: Execution, now_ns: int
 ) -> Events:
-    """What the execution of the combination, decided about in `events`, is of each leg."""
+    """What an execution of the combination is of each leg."""
     assert order.legs is not None
-    done = next(
-        (e for e in events if isinstance(e, ev.OrderFilled | ev.ExecutionBusted | ev.ExecutionCorrected)),
-        None,
-    )
-    if done is None:
-        return []
+    if done.exec_id != report.exec_id:  # see `executions`
+        report = replace(report, exec_id=done.exec_id)
     ref = done.exec_ref_id if not isinstance(done, ev.OrderFilled) else ""
     if isinstance(done, ev.ExecutionBusted):
         return [

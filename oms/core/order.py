@@ -63,6 +63,7 @@ class Request(Struct, gc=False):
     hold_px: Px
     terms: Terms | None = None
     refused: bool = False  # by one of the routes that were asked
+    mass_cl_ord_id: str = ""  # the client's mass cancel it is part of
 
 
 class Queued(Struct, gc=False):
@@ -87,6 +88,11 @@ class Execution(Struct, array_like=True, gc=False):
     stands: bool = True  # not busted, and not replaced by a correction
     successor: str = ""  # the ExecID of the correction that replaced it
 
+    @property
+    def is_bust(self) -> bool:
+        """Whether it is the bust of another one."""
+        return not self.qty
+
 
 class OrderLeg(Struct, gc=False):
     """What has become of one leg of a multileg order."""
@@ -110,6 +116,7 @@ class RouteRequest(Struct, gc=False):
     request_cl_ord_id: str  # the client's request it serves; empty for our own wish
     order_qty: Qty
     price: Px
+    mass_cl_ord_id: str = ""  # the client's mass cancel it is part of
 
 
 class Plan(Struct, gc=False):

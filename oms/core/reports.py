@@ -5,6 +5,8 @@
 - a fill after a cancel is a fill: the order stays canceled with a larger CumQty;
 - an overfill is booked, since it happened, and questioned;
 - a bust or a correction is of one execution, on any day, whatever became of the order;
+- what a venue has ended stays ended: also where it said so of an order that looked filled, and an execution
+  of that is taken back;
 - an answer to a question that is not open any more changes nothing.
 
 What contradicts itself or us is questioned: journaled, counted and shown, and an execution of an order that
@@ -25,11 +27,27 @@ from oms.core.decision import (
     Events,
     accepted,
     questioned,
-    standing,
     unknown_trade,
 )
+from oms.core.endings import (
+    after_last_fill,
+    end_remembered,
+    last_alive,
+    order_ended,
+    passed_on,
+    why_canceled,
+)
+from oms.core.executions import (
+    CORPORATE_ACTION,
+    asked_qty,
+    is_said_to_be_more,
+    named,
+    referred,
+    split_to,
+    taken_back,
+)
 from oms.core.ledger import available, committed, counts_as_refused
-from oms.core.order import ENDED, Order, Route, RouteRequest
+from oms.core.order import ENDED, Execution, Order, Route, RouteRequest
 from oms.core.state import State
 from oms.core.types import (
     CxlRejResponseTo,
@@ -37,6 +55,7 @@ from oms.core.types import (
     OrdStatus,
     Px,
     Qty,
+    format_scaled,
 )
 from oms.core.working import parts_answered
 
@@ -55,8 +74,20 @@ def venue_report(state: State, command: cmd.VenueReport, now_ns: int) -> Events:
     if handler is None:
         return [*answered, questioned(now_ns, order.order_id, command, "unsupported_exec_type")]
     if order.legs is not None:
-        return answered + multileg.whole_report(state, order, route, command, handler, now_ns)
-    return answered + handler(state, order, route, command, now_ns)
+        events = multileg.whole_report(state, order, route, command, handler, now_ns)
+    else:
+        events = handler(state, order, route, command, now_ns)
+    if order.requests:
+        events = _last_word(state, order, route, events, now_ns)
+    return answered + events if answered else events
+
+
+def _last_word(state: State, order: Order, route: Route, events: Events, now_ns: int) -> Events:
+    """The refusal of a request may be the last that there is to say of an order that was filled meanwhile."""
+    refused = events and isinstance(events[-1], ev.RequestRejected)
+    if refused and order.cum_qty >= order.order_qty:
+        return events + after_last_fill(state, order, route, events, now_ns)
+    return events
 
 
 def _answered(
@@ -85,7 +116,13 @@ def venue_leg_report(state: State, command: cmd.VenueLegReport, now_ns: int) -> 
     if multileg.reports_of(state, route) == multileg.LEGS and report.exec_type not in multileg.EXECUTIONS:
         # It has no other way of saying it: a leg's is the order's.
         return venue_report(state, report, now_ns)
-    return multileg.leg_report(state, order, route, command, now_ns)
+    events = multileg.leg_report(state, order, route, command, now_ns)
+    less = sum(event.qty for event in events if isinstance(event, ev.ExecutionBusted))
+    if less:
+        return events + end_remembered(order, route, -less, now_ns)
+    if any(isinstance(event, ev.OrderFilled) for event in events):
+        return _with_last_fill(state, order, route, events, now_ns)
+    return events
 
 
 def _reported_new(state: State, order: Order, route: Route, command: cmd.VenueReport, now_ns: int) -> Events:
@@ -100,9 +137,12 @@ def _reported_new(state: State, order: Order, route: Route, command: cmd.VenueRe
 def _reported_trade(
     state: State, order: Order, route: Route, command: cmd.VenueReport, now_ns: int
 ) -> Events:
-    if command.exec_id in route.executions:
-        return []
-    if command.last_qty <= 0 or not command.exec_id or (command.last_px <= 0 and order.legs is None):
+    exec_id = command.exec_id
+    if exec_id in route.executions:
+        exec_id, known = named(state, route, command)
+        if known is not None:
+            return _known_again(order, route, command, known, now_ns)
+    if command.last_qty <= 0 or not exec_id or (command.last_px <= 0 and order.legs is None):
         return [questioned(now_ns, order.order_id, command, "execution_without_quantity_price_or_id")]
     events: Events = []
     if route.working == OrdStatus.PENDING_NEW:
@@ -112,7 +152,7 @@ def _reported_trade(
             now_ns,
             order.order_id,
             route.route_id,
-            command.exec_id,
+            exec_id,
             command.last_qty,
             command.last_px,
             command.transact_time_ns,
@@ -120,40 +160,79 @@ def _reported_trade(
     )
     if route.working == OrdStatus.REJECTED:
         events.append(questioned(now_ns, order.order_id, command, "execution_after_reject"))
+    cum_qty = route.cum_qty + command.last_qty
+    if cum_qty < route.order_qty and order.plan is None:
+        return events
     # An unanswered increase may have been filled already: the largest quantity asked for counts.
-    asked = route.order_qty
-    for request in route.requests:
-        asked = max(asked, request.order_qty)
-    if route.cum_qty + command.last_qty > asked or (
+    if cum_qty > asked_qty(route) or (
         # What came after its end may have been given to another route since.
         order.plan is not None
         and route.working in ENDED
         and committed(order) + command.last_qty > order.order_qty
     ):
         events.append(questioned(now_ns, order.order_id, command, "overfill"))
+    return _with_last_fill(state, order, route, events, now_ns)
+
+
+def _known_again(
+    order: Order, route: Route, command: cmd.VenueReport, known: Execution, now_ns: int
+) -> Events:
+    """A copy says nothing new. One under a bust's id, or one that CumQty counts again, is none."""
+    if known.is_bust:
+        return [questioned(now_ns, order.order_id, command, "execution_under_the_id_of_a_bust")]
+    if all(x.stands for x in route.executions.values()) and is_said_to_be_more(route, command):
+        return [questioned(now_ns, order.order_id, command, "exec_id_used_again")]
+    return []
+
+
+def _with_last_fill(state: State, order: Order, route: Route, events: Events, now_ns: int) -> Events:
+    """What follows the fill that completes a route, by the profiles of its venue and its client."""
+    filled = sum(event.last_qty for event in events if isinstance(event, ev.OrderFilled))
+    if route.requests:
+        profile = state.profiles.get(route.venue)
+        if profile is not None and profile.late_cancel == "silent":
+            # This venue says no more: the fill is its answer to what it could not do any more.
+            for request in route.requests:
+                if request.order_qty <= route.cum_qty + filled:
+                    text = "the fill came first"
+                    events += _request_rejected(order, route, request, TOO_LATE, text, now_ns)
+    if order.cum_qty + filled >= order.order_qty:
+        events += after_last_fill(state, order, route, events, now_ns)
     return events
 
 
 def _reported_bust(state: State, order: Order, route: Route, command: cmd.VenueReport, now_ns: int) -> Events:
     """An execution is taken back, whatever has become of the order since."""
-    if command.exec_id in route.executions:
-        return []
-    exec_ref_id = standing(route.executions, command.exec_ref_id)
-    if not exec_ref_id or not command.exec_id:
+    exec_id = command.exec_id
+    if exec_id in route.executions:
+        exec_id, known = named(state, route, command)
+        if known is not None:
+            copy = known.is_bust
+            reason = "bust_under_the_id_of_an_execution"
+            return [] if copy else [questioned(now_ns, order.order_id, command, reason)]
+    exec_ref_id = referred(state, route, command.exec_ref_id)
+    if not exec_ref_id or not exec_id:
         return [questioned(now_ns, order.order_id, command, "bust_of_no_execution")]
+    return _busted(order, route, command, exec_id, exec_ref_id, now_ns)
+
+
+def _busted(
+    order: Order, route: Route, command: cmd.VenueReport, exec_id: str, exec_ref_id: str, now_ns: int
+) -> Events:
     busted = route.executions[exec_ref_id]
     return [
         ev.ExecutionBusted(
             now_ns,
             order.order_id,
             route.route_id,
-            command.exec_id,
+            exec_id,
             exec_ref_id,
             Qty(busted.qty),
             Px(busted.px),
             command.transact_time_ns,
             command.text,
-        )
+        ),
+        *end_remembered(order, route, -busted.qty, now_ns),
     ]
 
 
@@ -161,49 +240,79 @@ def _reported_correction(
     state: State, order: Order, route: Route, command: cmd.VenueReport, now_ns: int
 ) -> Events:
     """An execution has another quantity or price than was said."""
-    if command.exec_id in route.executions:
-        return []
-    exec_ref_id = standing(route.executions, command.exec_ref_id)
-    if not exec_ref_id or not command.exec_id:
+    exec_id = command.exec_id
+    if exec_id in route.executions:
+        exec_id, known = named(state, route, command)
+        if known is not None:
+            copy = any(x.successor == exec_id for x in route.executions.values())
+            reason = "correction_under_the_id_of_an_execution"
+            return [] if copy else [questioned(now_ns, order.order_id, command, reason)]
+    exec_ref_id = referred(state, route, command.exec_ref_id)
+    if not exec_ref_id or not exec_id:
         return [questioned(now_ns, order.order_id, command, "correction_of_no_execution")]
     if command.last_qty <= 0 or (command.last_px <= 0 and order.legs is None):
         return [questioned(now_ns, order.order_id, command, "execution_without_quantity_price_or_id")]
+    to = command.last_qty, command.last_px
+    return _corrected(order, route, command, exec_id, exec_ref_id, to, now_ns)
+
+
+def _corrected(
+    order: Order,
+    route: Route,
+    command: cmd.VenueReport,
+    exec_id: str,
+    exec_ref_id: str,
+    to: tuple[int, int],
+    now_ns: int,
+) -> Events:
+    """To another quantity and price."""
+    last_qty, last_px = to
     before = route.executions[exec_ref_id]
     events: Events = [
         ev.ExecutionCorrected(
             now_ns,
             order.order_id,
             route.route_id,
-            command.exec_id,
+            exec_id,
             exec_ref_id,
-            command.last_qty,
-            command.last_px,
+            Qty(last_qty),
+            Px(last_px),
             Qty(before.qty),
             Px(before.px),
             command.transact_time_ns,
             command.text,
         )
     ]
-    if route.cum_qty - before.qty + command.last_qty > max(
-        route.order_qty, *(r.order_qty for r in route.requests), 0
-    ):
+    if route.cum_qty - before.qty + last_qty > asked_qty(route):
         events.append(questioned(now_ns, order.order_id, command, "overfill"))
-    return events
+    return events + end_remembered(order, route, last_qty - before.qty, now_ns)
 
 
 def _reported_restated(
     state: State, order: Order, route: Route, command: cmd.VenueReport, now_ns: int
 ) -> Events:
-    """The venue carries the order on, cuts its quantity or changes its price, unasked."""
+    """The venue carries the order on, cuts its quantity or changes its price, unasked.
+
+    A corporate action changes what has executed as well. *Source:* FIX order state matrix H.1.b.
+    """
+    if command.exec_id in route.executions:
+        return []
+    taken_back = _restated_execution(state, order, route, command, now_ns)
+    if taken_back:
+        return taken_back
     if route.working in ENDED or order_ended(order):
         return [questioned(now_ns, order.order_id, command, "restated_after_its_end")]
+    cum_qty = split_to(route, command)
     route_qty = command.order_qty or route.order_qty
-    if route_qty < route.cum_qty:
+    if route_qty < (cum_qty or route.cum_qty):
         return [questioned(now_ns, order.order_id, command, "restated_below_executed_quantity")]
+    if cum_qty and (order.plan is not None or order.legs is not None):
+        # Its parts may be at venues that do this at different times; and of its legs it says nothing.
+        return [questioned(now_ns, order.order_id, command, "corporate_action_on_an_order_in_parts")]
     if order.plan is not None and route_qty - route.order_qty > available(order):
         # The others have the rest.
         return [questioned(now_ns, order.order_id, command, "restated_beyond_the_order")]
-    return [
+    events: Events = [
         *(accepted(order, route, command, now_ns) if route.working == OrdStatus.PENDING_NEW else []),
         ev.OrderRestated(
             now_ns,
@@ -215,8 +324,38 @@ def _reported_restated(
             Qty(route_qty),
             command.text,
             command.exec_id,
+            Qty(cum_qty),
+            Qty(route.cum_qty if cum_qty else 0),
         ),
     ]
+    if command.cum_qty and command.cum_qty != (cum_qty or route.cum_qty):
+        events.append(questioned(now_ns, order.order_id, command, "executed_quantity_differs"))
+    return events
+
+
+def _restated_execution(
+    state: State, order: Order, route: Route, command: cmd.VenueReport, now_ns: int
+) -> Events:
+    """The bust or the correction that a restatement with a smaller CumQty is, if its venue does it so."""
+    profile = state.profiles.get(route.venue)
+    less = route.cum_qty - command.cum_qty
+    if profile is None or profile.busts != "restate" or less <= 0 or not route.cum_qty:
+        return []
+    if command.exec_restatement_reason == CORPORATE_ACTION:
+        return []
+    exec_ref_id = taken_back(state, route, command, less)
+    if not exec_ref_id:
+        return [questioned(now_ns, order.order_id, command, "restated_quantity_names_no_execution")]
+    left = route.executions[exec_ref_id].qty - less
+    exec_id = command.exec_id
+    if left:
+        px = command.last_px or route.executions[exec_ref_id].px
+        events = _corrected(order, route, command, exec_id, exec_ref_id, (left, px), now_ns)
+    else:
+        events = _busted(order, route, command, exec_id, exec_ref_id, now_ns)
+    if command.order_qty not in (0, route.order_qty):
+        events.append(questioned(now_ns, order.order_id, command, "restated_order_quantity_as_well"))
+    return events
 
 
 def _reported_stopped(
@@ -266,14 +405,25 @@ def _reported_triggered(
 def _reported_calculated(
     state: State, order: Order, route: Route, command: cmd.VenueReport, now_ns: int
 ) -> Events:
-    """The venue has done with it. Where it has a part of the order, only that has ended."""
-    if order.plan is not None:
+    """The venue has done with it; perhaps after it was done for the day, or filled.
+
+    Where it has a part of the order, only that has ended.
+    """
+    if order.plan is not None and order.cum_qty < order.order_qty:
         if order_ended(order) or route.ended:
             return []
         return [ev.RouteCanceled(now_ns, order.order_id, route.route_id, "", command.text or "calculated")]
-    if order.working in ENDED or len([r for r in order.routes if r.working not in ENDED]) > 1:
+    if route.working == OrdStatus.CALCULATED or order.working in ENDED - {OrdStatus.DONE_FOR_DAY}:
         return []
-    return [ev.OrderCalculated(now_ns, order.order_id, route.route_id, command.text, command.exec_id)]
+    if len([r for r in order.routes if r.working not in ENDED]) > 1:
+        return []
+    filled = order.cum_qty >= order.order_qty
+    if filled and not passed_on(state, order, route, "pass", "calculated"):
+        return []
+    for_day = order.done_for_day and not filled
+    return [
+        ev.OrderCalculated(now_ns, order.order_id, route.route_id, command.text, command.exec_id, for_day)
+    ]
 
 
 def _reported_canceled(
@@ -281,8 +431,15 @@ def _reported_canceled(
 ) -> Events:
     request = route.request(command.cl_ord_id)
     if request is None and route.ended:
-        return []
+        return _remembered(order, route, command, now_ns)
     return _canceled(order, route, request, command.text, now_ns, command.exec_restatement_reason)
+
+
+def _remembered(order: Order, route: Route, command: cmd.VenueReport, now_ns: int) -> Events:
+    """Of what looks filled: should an execution be taken back, the rest has ended all the same."""
+    if route.working in ENDED:
+        return []
+    return [ev.RouteCanceled(now_ns, order.order_id, route.route_id, "", command.text)]
 
 
 def _canceled(
@@ -310,14 +467,14 @@ def _canceled(
     asked = order.request(request.request_cl_ord_id) if request is not None else None
     # With several routes the client's one request is answered when the last of them has ended. One that came
     # to an end already canceled is answered by that same end.
-    if _last_alive(order, route) or (asked is not None and order.working == OrdStatus.CANCELED):
+    if last_alive(order, route) or (asked is not None and order.working == OrdStatus.CANCELED):
         events.append(
             ev.OrderCanceled(
                 now_ns,
                 order.order_id,
                 asked.cl_ord_id if asked is not None else "",
                 text,
-                restatement if asked is None else "",
+                why_canceled(order, restatement) if request is None else "",
             )
         )
     return events
@@ -341,8 +498,7 @@ def _replaced(
 ) -> Events:
     # What can be changed is live: a replace before the acknowledgement acknowledges.
     events = accepted(order, route, command, now_ns) if route.working == OrdStatus.PENDING_NEW else []
-    return [
-        *events,
+    events += [
         ev.RouteReplaced(now_ns, order.order_id, route.route_id, request.cl_ord_id, command.venue_order_id),
         *(
             [ev.OrderReplaced(now_ns, order.order_id, request.request_cl_ord_id)]
@@ -350,6 +506,11 @@ def _replaced(
             else parts_answered(order, route, request.request_cl_ord_id, False, OTHER, "", now_ns)
         ),
     ]
+    if route.working in ENDED and not order_ended(order):
+        # It was filled and ended when it grew: what it grew by is nobody's.
+        events.append(questioned(now_ns, order.order_id, command, "replaced_after_its_end"))
+        events += end_remembered(order, route, route.order_qty - request.order_qty, now_ns)
+    return events
 
 
 def _reported_rejected(
@@ -359,9 +520,11 @@ def _reported_rejected(
     if request is not None:
         # Some venues refuse a request so, where OrderCancelReject is meant.
         return _request_rejected(order, route, request, OTHER, command.text, now_ns)
-    if route.ended or (command.cl_ord_id != route.cl_ord_id and command.cl_ord_id not in route.past_ids):
+    if command.cl_ord_id != route.cl_ord_id and command.cl_ord_id not in route.past_ids:
         # A request that is closed says nothing of its order any more.
         return []
+    if route.ended:
+        return _remembered(order, route, command, now_ns)
     if command.ord_rej_reason == DUPLICATE_CL_ORD_ID and route.working != OrdStatus.PENDING_NEW:
         # A second copy was refused; the first is what the venue works.
         return [questioned(now_ns, order.order_id, command, "repetition_refused")]
@@ -370,10 +533,10 @@ def _reported_rejected(
 
 def _rejected(order: Order, route: Route, ord_rej_reason: int, text: str, now_ns: int) -> Events:
     events: Events = [ev.RouteRejected(now_ns, order.order_id, route.route_id, ord_rej_reason, text)]
-    if _last_alive(order, route):
+    if last_alive(order, route):
         if order.cum_qty:
             # An order that has executed cannot be rejected any more: its remainder is canceled.
-            events.append(ev.OrderCanceled(now_ns, order.order_id, "", text))
+            events.append(ev.OrderCanceled(now_ns, order.order_id, "", text, why_canceled(order, "")))
         else:
             events.append(ev.OrderRejected(now_ns, order.order_id, ord_rej_reason, text))
     return events
@@ -383,16 +546,27 @@ def _reported_ended(
     state: State, order: Order, route: Route, command: cmd.VenueReport, now_ns: int
 ) -> Events:
     """Expired, or done for the day; what is done for the day may still expire."""
-    if route.ended or (order.done_for_day and command.exec_type == ExecType.DONE_FOR_DAY):
+    done_for_day = command.exec_type == ExecType.DONE_FOR_DAY
+    if route.working in ENDED or (order.done_for_day and done_for_day):
         return []
-    return _ended(order, route, command.exec_type, command.text, now_ns, command.exec_id)
+    if not route.ended:
+        return _ended(order, route, command.exec_type, command.text, now_ns, command.exec_id)
+    if done_for_day and order.good_till:
+        return []
+    # It looks filled. Should an execution be taken back, the rest has ended all the same.
+    events: Events = [
+        ev.RouteExpired(now_ns, order.order_id, route.route_id, done_for_day, command.text, command.exec_id)
+    ]
+    if done_for_day and last_alive(order, route) and passed_on(state, order, route, "done_for_day"):
+        events.append(ev.OrderDoneForDay(now_ns, order.order_id, command.text))
+    return events
 
 
 def _ended(order: Order, route: Route, how: str, text: str, now_ns: int, exec_id: str = "") -> Events:
     """`how` is ExecType(150), or OrdStatus(39), which has the same letters: 3 done for day, C expired."""
     done_for_day = how == ExecType.DONE_FOR_DAY
     events: Events = [ev.RouteExpired(now_ns, order.order_id, route.route_id, done_for_day, text, exec_id)]
-    if _last_alive(order, route):
+    if last_alive(order, route):
         kind = ev.OrderDoneForDay if done_for_day else ev.OrderExpired
         events.append(kind(now_ns, order.order_id, text))
     return events
@@ -413,6 +587,8 @@ def _reported_status(
     if request is not None:
         return _request_settled(order, route, request, command, now_ns)
     about_order = command.cl_ord_id == route.cl_ord_id or command.cl_ord_id in route.past_ids
+    if route.ended and about_order and command.ord_status in (OrdStatus.CANCELED, OrdStatus.EXPIRED):
+        return _remembered(order, route, command, now_ns)
     if route.ended or not about_order or command.ord_status == OrdStatus.PENDING_NEW:
         # A request that is closed says nothing of its order any more; pending new settles nothing.
         return []
@@ -475,7 +651,8 @@ def venue_cancel_reject(state: State, command: cmd.VenueCancelReject, now_ns: in
     request = route.request(command.cl_ord_id)
     if request is None:
         return answered
-    return answered + _request_rejected(order, route, request, command.cxl_rej_reason, command.text, now_ns)
+    events = _request_rejected(order, route, request, command.cxl_rej_reason, command.text, now_ns)
+    return answered + _last_word(state, order, route, events, now_ns)
 
 
 def _request_rejected(
@@ -486,13 +663,24 @@ def _request_rejected(
             now_ns, order.order_id, route.route_id, request.cl_ord_id, cxl_rej_reason, text
         )
     ]
+    if route.order_qty < route.cum_qty <= request.order_qty and route.cum_qty > max(
+        (q.order_qty for q in route.requests if q is not request), default=0
+    ):
+        # It was filled beyond its quantity since it was asked to grow, and it does not grow.
+        facts = f"ClOrdID {request.cl_ord_id}, {format_scaled(route.cum_qty)} executed"
+        events.append(ev.ReportQuestioned(now_ns, order.order_id, route.venue, "overfill", "", facts))
     if order.plan is not None:
         refused = counts_as_refused(route, request)
         ids = request.request_cl_ord_id
         return events + parts_answered(order, route, ids, refused, cxl_rej_reason, text, now_ns)
     others = [r for r in order.routes if r is not route for q in r.requests
-              if q.request_cl_ord_id == request.request_cl_ord_id]  # fmt: skip
+              if q.request_cl_ord_id == request.request_cl_ord_id
+              and q.mass_cl_ord_id == request.mass_cl_ord_id]  # fmt: skip
     asked = order.request(request.request_cl_ord_id)
+    if request.mass_cl_ord_id and not others:
+        events.append(
+            ev.MassCancelRejected(now_ns, order.order_id, request.mass_cl_ord_id, cxl_rej_reason, text)
+        )
     if asked is not None and not others:
         events.append(
             ev.RequestRejected(
@@ -519,23 +707,11 @@ def venue_refusal(state: State, command: cmd.VenueRefusal, now_ns: int) -> Event
         return [*answered, questioned(now_ns, order.order_id, command, "status_request_refused")]
     request = route.request(command.cl_ord_id)
     if request is not None:
-        return answered + _request_rejected(order, route, request, OTHER, command.text, now_ns)
+        events = _request_rejected(order, route, request, OTHER, command.text, now_ns)
+        return answered + _last_word(state, order, route, events, now_ns)
     if command.cl_ord_id == route.cl_ord_id and route.working == OrdStatus.PENDING_NEW:
         return answered + _rejected(order, route, 99, command.text, now_ns)
     return [*answered, questioned(now_ns, order.order_id, command, "refused_message")]
-
-
-def _last_alive(order: Order, route: Route) -> bool:
-    """Whether the order ends with this route. One that is worked in parts ends when its plan does."""
-    if order_ended(order) or order.plan is not None:
-        return False
-    routes = order.routes
-    return len(routes) == 1 or all(r.ended for r in routes if r is not route)
-
-
-def order_ended(order: Order) -> bool:
-    """Whether the order itself has been ended by an event: a full fill may still be followed by an answer."""
-    return order.working in ENDED
 
 
 _REPORTS: Final[dict[str, Callable[[State, Order, Route, cmd.VenueReport, int], Events]]] = {

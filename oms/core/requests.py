@@ -29,6 +29,8 @@ from oms.core.rules import choose
 from oms.core.state import State, route_cl_ord_id
 from oms.core.strategies import gate, merged, takes_any, with_terms
 from oms.core.types import (
+    MAX_SCALED,
+    SCALE,
     CxlRejResponseTo,
     Leg,
     Px,
@@ -52,15 +54,17 @@ def new_order(state: State, command: cmd.NewOrder, now_ns: int) -> Events:
         # *Source:* FIX order state matrix F.1.b.
         question = cmd.RequestStatus(command.session_id, command.cl_ord_id, command.symbol, command.side)
         return request_status(state, question, now_ns)
-    ask = asked(command)
+    ask = asked(state, command)
     routed = first_route(state, ask, order_id, now_ns)
     if isinstance(routed, Denial):
         return [denied(ask, order_id, routed, now_ns)]
     return [received(ask, order_id, now_ns), *routed]
 
 
-def asked(command: cmd.NewOrder) -> Ask:
+def asked(state: State, command: cmd.NewOrder) -> Ask:
     """What a new order asks of the controls."""
+    if not command.order_qty:
+        command = _of_cash(state, command)
     return Ask(
         command.session_id,
         command.cl_ord_id,
@@ -102,6 +106,23 @@ def first_route(state: State, ask: Ask, order_id: int, now_ns: int) -> Events | 
         return denial
     cl_ord_id = route_cl_ord_id(state.epoch, order_id, 1, 1)
     return [ev.OrderRouted(now_ns, order_id, 1, venue, cl_ord_id, ask.order_qty, ask.price, "", rule, facts)]
+
+
+def _of_cash(state: State, command: cmd.NewOrder) -> cmd.NewOrder:
+    """How much an amount of money is, in whole lots, at the order's own price or else the reference price.
+
+    Nothing if there is none. *Source:* FIX 5.0 SP2 volume 4, NewOrderSingle: who takes CashOrderQty works out
+    OrderQty and says it in its reports.
+    """
+    terms, instrument = command.terms, state.instruments.get(command.symbol)
+    if terms is None or instrument is None:
+        return command
+    px = command.price or terms.stop_px or state.reference_px.get(command.symbol, Px(0))
+    if px <= 0:
+        return command
+    qty = terms.cash_order_qty * SCALE * SCALE // (px * instrument.price_unit)
+    qty = min(qty, MAX_SCALED)
+    return msgspec.structs.replace(command, order_qty=Qty(qty - qty % instrument.lot_size))
 
 
 def _route_by_name(
@@ -470,7 +491,7 @@ def cancel_all(state: State, command: cmd.CancelAll, now_ns: int) -> Events:
             text,
         )
 
-    if (command.session_id, command.cl_ord_id) in state.cl_ord_ids:
+    if not state.is_free(command.session_id, command.cl_ord_id):
         return [answered(-1, f"ClOrdID {command.cl_ord_id} has been used")]
     if command.request_type not in (BY_SYMBOL, ALL):
         return [answered(-1, f"MassCancelRequestType {command.request_type} is not supported: 1, 7")]
@@ -479,7 +500,7 @@ def cancel_all(state: State, command: cmd.CancelAll, now_ns: int) -> Events:
     events: Events = []
     affected = 0
     for order in _of_session(state, command.session_id, command.symbol, command.side):
-        routed = cancels(state, order, now_ns, "canceled by mass request")
+        routed = cancels(state, order, now_ns, "canceled by mass request", command.cl_ord_id)
         affected += bool(routed)
         events += routed
     return [answered(affected), *events]
@@ -493,17 +514,18 @@ def _of_session(state: State, session_id: str, symbol: str, side: str) -> Iterat
             yield order
 
 
-def cancels(state: State, order: Order, now_ns: int, text: str) -> Events:
+def cancels(state: State, order: Order, now_ns: int, text: str, mass_cl_ord_id: str = "") -> Events:
     """Our own wish to cancel an order: every route that can be reached and has no cancel on its way.
 
-    `text` is what the client is told where nobody else has to be asked.
+    `text` is what the client is told where nobody else has to be asked. The wish is the client's where it
+    asked for a mass cancel: then it is told if the venue refuses.
     """
     if order.plan is not None:
         if any(r.response_to == CxlRejResponseTo.CANCEL for r in order.requests):
             return []
         if all(route.ended for route in order.routes):
             return [ev.OrderCanceled(now_ns, order.order_id, "", text)]
-        wish = ev.CancelRequested(now_ns, order.order_id, order.session_id, "", "")
+        wish = ev.CancelRequested(now_ns, order.order_id, order.session_id, "", "", mass_cl_ord_id)
         return [wish, *cancel_parts(state, order, "", now_ns)]
     if order.with_us:
         return [ev.OrderCanceled(now_ns, order.order_id, "", text)]
@@ -515,6 +537,7 @@ def cancels(state: State, order: Order, now_ns: int, text: str) -> Events:
             route_cl_ord_id(state.epoch, order.order_id, route.route_id, route.sent_ids + 1),
             route.cl_ord_id,
             "",
+            mass_cl_ord_id,
         )
         for route in order.routes
         if not route.ended
@@ -551,7 +574,7 @@ def _requested(
     state: State, command: cmd.CancelOrder | cmd.ReplaceOrder, response_to: str
 ) -> tuple[Order | None, Denial | None]:
     """The order a request means, and why it may not be asked of it."""
-    if (command.session_id, command.cl_ord_id) in state.cl_ord_ids:
+    if not state.is_free(command.session_id, command.cl_ord_id):
         # Reported against the order that OrigClOrdID names, if there is one.
         order = state.find(command.session_id, command.orig_cl_ord_id)
         return order, Denial(
@@ -587,6 +610,8 @@ def _too_late(order: Order, command: cmd.CancelOrder | cmd.ReplaceOrder) -> Deni
         return Denial("too_late", TOO_LATE, "the order has ended")
     if not order.ended:
         return None
+    if order.routes and all(route.working in ENDED for route in order.routes):
+        return Denial("too_late", TOO_LATE, "the order is filled, and its venue has ended it")
     if isinstance(command, cmd.ReplaceOrder) and command.order_qty > order.order_qty:
         return None
     return Denial("too_late", TOO_LATE, "the order is filled")

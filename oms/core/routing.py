@@ -65,9 +65,14 @@ def venue_lacks(state: State, venue: str, ask: Ask) -> Denial | None:
         lacking = f"OrdType {ask.ord_type}"
     elif ask.time_in_force not in known.times_in_force:
         lacking = f"TimeInForce {ask.time_in_force}"
+    elif known.at_close and ask.time_in_force == TimeInForce.AT_CLOSE and ask.ord_type not in known.at_close:
+        lacking = f"OrdType {ask.ord_type} at the close"
     elif ask.terms is not None:
         asked = (name for name in ask.terms.__struct_fields__ if getattr(ask.terms, name))
         lacking = next((name for name in asked if name not in known.terms and name not in ASKED_OF_US), "")
+        if not lacking and known.exec_insts:
+            codes = ask.terms.exec_inst.split()
+            lacking = next((f"ExecInst {code}" for code in codes if code not in known.exec_insts), "")
     if not lacking:
         return None
     return Denial("venue_lacks", 11, f"venue {venue} does not support {lacking}")

@@ -53,6 +53,8 @@ class Snapshot(Struct):
     day_ended_ns: int = 0
     profiles: list[ev.ProfileDefined] = field(default_factory=list)
     venues: list[ev.VenueDefined] = field(default_factory=list)
+    resets_due: list[str] = field(default_factory=list)
+    restarted: list[str] = field(default_factory=list)
     destinations: list[ev.DestinationDefined] = field(default_factory=list)
     strategies: list[ev.StrategyDefined] = field(default_factory=list)
     rates: list[ev.VenueRateDefined] = field(default_factory=list)
@@ -99,6 +101,8 @@ class State:
         "questions",
         "reconciles",
         "reference_px",
+        "resets_due",
+        "restarted",
         "risk",
         "router",
         "routes",
@@ -121,12 +125,16 @@ class State:
         self.orders: dict[int, Order] = {}
         # All that is open is among these: what has ended leaves when somebody looks.
         self.live: dict[int, Order] = {}
-        # (session, ClOrdID) -> order id: every id a client ever used, also refused ones; 0: no order meant.
+        # (session, ClOrdID) -> order id: every id that a client has used and may not use again, also refused
+        # ones; 0: no order meant.
         self.cl_ord_ids: dict[Key, int] = {}
         # Our ClOrdID at a venue -> the route it was used for.
         self.routes: dict[str, tuple[Order, Route]] = {}
         self.profiles: dict[str, ev.ProfileDefined] = {}
         self.venues: dict[str, ev.VenueDefined] = {}
+        # Venues that are to be asked for new sequence numbers, and sessions that got such since they were up.
+        self.resets_due: set[str] = set()
+        self.restarted: set[str] = set()
         # Trading days are counted, from 1 on: what is asked of one is whether it is the same.
         self.day = 1
         self.day_ended_ns = 0
@@ -178,6 +186,17 @@ class State:
             if ("venue", name) not in self.halts and name not in self.questions
         }
 
+    def is_free(self, session_id: str, cl_ord_id: str) -> bool:
+        """Whether a client may use a ClOrdID: nobody has it, or its order has ended and that is enough."""
+        order_id = self.cl_ord_ids.get((session_id, cl_ord_id))
+        if order_id is None:
+            return True
+        profile = self.profiles.get(session_id)
+        if profile is None or profile.cl_ord_ids != "open":
+            return False
+        order = self.orders.get(order_id)
+        return order is None or order.settled
+
     def open_orders(self) -> list[Order]:
         """Orders that may still execute or have something unanswered, the oldest first.
 
@@ -223,6 +242,8 @@ class State:
                 day_ended_ns=self.day_ended_ns,
                 profiles=[self.profiles[k] for k in sorted(self.profiles)],
                 venues=[self.venues[k] for k in sorted(self.venues)],
+                resets_due=sorted(self.resets_due),
+                restarted=sorted(self.restarted),
                 destinations=[self.destinations[k] for k in sorted(self.destinations)],
                 strategies=[self.strategies[k] for k in sorted(self.strategies)],
                 rates=[self.waiting.rates[k] for k in sorted(self.waiting.rates)],
@@ -263,6 +284,8 @@ class State:
         state.day_ended_ns = snapshot.day_ended_ns
         state.profiles = {p.session_id: p for p in snapshot.profiles}
         state.venues = {v.venue: v for v in snapshot.venues}
+        state.resets_due = set(snapshot.resets_due)
+        state.restarted = set(snapshot.restarted)
         state.destinations = {d.name: d for d in snapshot.destinations}
         state.strategies = {s.name: s for s in snapshot.strategies}
         state.waiting.restore(

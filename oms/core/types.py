@@ -93,6 +93,11 @@ def average_px(cum_notional: int, cum_qty: int) -> int:
     return (2 * cum_notional + cum_qty) // (2 * cum_qty)
 
 
+def exec_id_of_day(exec_id: str, day: int) -> str:
+    """What we call an execution whose ExecID(17) was used on an earlier day as well, by the same order."""
+    return f"{exec_id}~{day}"
+
+
 def utc_date(ns: int) -> str:
     """The date of a time, YYYYMMDD, UTC.
 
@@ -224,9 +229,10 @@ class Terms(Struct, frozen=True, array_like=True, gc=False, omit_defaults=True):
     participation_rate: str = ""  # ParticipationRate(849)
     legs: tuple[Leg, ...] = ()  # NoLegs(555): of a multileg order
     multi_leg_rpt_type_req: str = ""  # MultiLegRptTypeReq(563): what its client wants to be told of
+    cash_order_qty: Qty = Qty(0)  # CashOrderQty(152): the money that OrderQty(38) was worked out from
 
 
-ASKED_OF_US: Final = frozenset(("multi_leg_rpt_type_req",))
+ASKED_OF_US: Final = frozenset(("multi_leg_rpt_type_req", "cash_order_qty"))
 """Fields of `Terms` that no venue is sent."""
 
 

@@ -19,8 +19,9 @@ from oms.core import commands as cmd
 from oms.core import events as ev
 from oms.core.controls import Ask, Denial
 from oms.core.decision import TOO_LATE, Events
+from oms.core.endings import why_canceled
 from oms.core.ledger import committed, exposed
-from oms.core.order import ENDED, Order, Plan, Route
+from oms.core.order import ENDED, Order, Plan, Request, Route
 from oms.core.routing import venue_down, venue_lacks
 from oms.core.state import State, route_cl_ord_id
 from oms.core.strategies import AT_ONCE, STRATEGIES, Look, Looking, Part, merged, with_terms
@@ -82,7 +83,7 @@ def _nobody_takes_it(order: Order, strategy: ev.StrategyDefined | None, look: Lo
         waits = tuple(dict.fromkeys(look.away))
         return [ev.OrderWorked(now_ns, order.order_id, waits=waits, step=look.step, stuck=text)]
     if order.cum_qty or order.time_in_force in AT_ONCE:
-        return [ev.OrderCanceled(now_ns, order.order_id, "", text)]
+        return [ev.OrderCanceled(now_ns, order.order_id, "", text, why_canceled(order, ""))]
     return [ev.OrderRejected(now_ns, order.order_id, 99, text)]
 
 
@@ -242,17 +243,7 @@ def _while_asked(state: State, order: Order, plan: Plan, now_ns: int) -> Events:
     waits: list[str] = []
     if order.ended and not _unanswered(order, asked.cl_ord_id):
         # Nobody could be asked before the last of it was filled.
-        return [
-            ev.RequestRejected(
-                now_ns,
-                order.order_id,
-                asked.cl_ord_id,
-                asked.orig_cl_ord_id,
-                asked.response_to,
-                TOO_LATE,
-                "the order is filled",
-            )
-        ]
+        return _refused(order, asked, TOO_LATE, "the order is filled", now_ns)
     if asked.response_to == CxlRejResponseTo.CANCEL:
         working = [route for route in order.routes if not route.ended]
         if not working and not _unanswered(order, asked.cl_ord_id) and not order.ended:
@@ -303,15 +294,16 @@ def parts_answered(
             return []
         refused = True
     if refused:
-        return [
-            ev.RequestRejected(
-                now_ns,
-                order.order_id,
-                asked.cl_ord_id,
-                asked.orig_cl_ord_id,
-                asked.response_to,
-                reason,
-                text or "a part of the order could not be changed",
-            )
-        ]
+        return _refused(order, asked, reason, text or "a part of the order could not be changed", now_ns)
     return [ev.OrderReplaced(now_ns, order.order_id, request_cl_ord_id)]
+
+
+def _refused(order: Order, asked: Request, reason: int, text: str, now_ns: int) -> Events:
+    """To the client. What was part of a mass cancel was answered by its report: that is corrected."""
+    mass = asked.mass_cl_ord_id
+    return [
+        *([ev.MassCancelRejected(now_ns, order.order_id, mass, reason, text)] if mass else []),
+        ev.RequestRejected(
+            now_ns, order.order_id, asked.cl_ord_id, asked.orig_cl_ord_id, asked.response_to, reason, text
+        ),
+    ]

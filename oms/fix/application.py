@@ -19,6 +19,11 @@ is sent meanwhile would lie behind that gap. Each of its ResendRequests starts t
 
 Sequence numbers are journaled here where they move without the kernel: by administrative messages, and by the
 rejects that QuickFIX writes itself.
+
+ResetSeqNumFlag(141)=Y of a counterparty's Logon is taken up before any callback: QuickFIX has emptied its
+store and is at 1 by the time that it asks. Where the profile refuses that, the Logon is rejected, nothing is
+journaled, and `to_restore` has the session's store filled again with what was there (`kept`): the next logon
+goes on from where the last one was. Most such Logons are turned away at the door, and QuickFIX hears of none.
 """
 
 import logging
@@ -32,6 +37,7 @@ import quickfix
 from oms.core import commands as cmd
 from oms.core import events as ev
 from oms.fix.decode import Malformed
+from oms.fix.dialect import APPL_VER_ID, FIXT11
 from oms.fix.tags import MsgType
 from oms.fix.wire import SOH, fields, parse_utc_timestamp, utc_timestamp
 from oms.kernel import Kernel, ascii_only
@@ -72,6 +78,11 @@ class Application(quickfix.Application):
             False  # whether the next message is the first of its turn, and no sync has to be waited for
         )
         self._machine = machine  # durability: an administrative message, too, is synced before it leaves
+        # Sessions whose counterparty may not have the numbers reset: what was sent to them, by number.
+        self.kept: dict[str, dict[int, ev.MessageOut]] = {}
+        self.to_restore: list[str] = []  # of those: who tried it, and lost what is to be put back
+        self._asked_reset: set[str] = set()  # venues that were asked for new numbers, until they are up
+        self._answering = ""  # the session whose Logon with new numbers is being answered
         # ResendRequests that came while something before them was missing: see Sessions.tick.
         self.early_resend_requests: dict[str, int] = {}
         self.on_up: list[str] = []  # sessions that came up since the loop looked last
@@ -131,7 +142,10 @@ class Application(quickfix.Application):
                 stale = False
                 body = _HEADER_OR_TRAILER.sub("", text)
                 at_ns = parse_utc_timestamp(found["52"])
-                self.kernel.record(ev.MessageOut(at_ns, name, int(found["34"]), 0, body))
+                sent = ev.MessageOut(at_ns, name, int(found["34"]), 0, body)
+                self.kernel.record(sent)
+                if name in self.kept:
+                    self.kept[name][sent.msg_seq_num] = sent
         except Exception as error:
             self._fail(error)
             return
@@ -148,6 +162,8 @@ class Application(quickfix.Application):
             name = self.names[session_id.toString()]
             numbers = self.kernel.ledger.of(name)
             number = int(found["34"])
+            if found["35"] == MsgType.LOGON:
+                self._check_logon(name, found)
             if found["35"] == MsgType.RESEND_REQUEST and int(found["7"]) < 1:
                 # QuickFIX would answer with a gap fill under a number that has not been sent yet.
                 raise quickfix.IncorrectTagValue(7)
@@ -165,10 +181,25 @@ class Application(quickfix.Application):
                 self._refused(name, found)
             if name in self.catching_up:
                 self._catch_up(name, found)
-        except quickfix.IncorrectTagValue:
+        except (quickfix.IncorrectTagValue, quickfix.RejectLogon):
             raise
         except Exception as error:
             self._fail(error)
+
+    def _check_logon(self, name: str, found: dict[str, str]) -> None:
+        """Raises RejectLogon for another version of FIX, or for new sequence numbers that are not wanted."""
+        if name in self.to_restore:
+            raise quickfix.RejectLogon("too early")
+        if found["8"] == FIXT11 and found.get("1137") != APPL_VER_ID:
+            # QuickFIX would take any, and read what follows without a data dictionary.
+            raise quickfix.RejectLogon("DefaultApplVerID is not 9, FIX 5.0 SP2")
+        if found.get("141") != "Y" or name in self._asked_reset:
+            return
+        if name in self.kept:
+            log.warning("%s asks for new sequence numbers, which its profile refuses", name)
+            self.to_restore.append(name)
+            raise quickfix.RejectLogon("sequence numbers are not reset in this session")
+        self._answering = name
 
     def toAdmin(self, message: quickfix.Message, session_id: quickfix.SessionID) -> None:
         """An administrative message about to be sent."""
@@ -181,15 +212,22 @@ class Application(quickfix.Application):
             if kind == MsgType.SEQUENCE_RESET:
                 return  # fills a gap under an old number
             name = self.names[session_id.toString()]
+            if name in self.to_restore:
+                return  # a Logout under a number that does not count
             numbers = self.kernel.ledger.of(name)
             number = int(found["34"])
             now_ns = self.kernel.clock()
+            if kind == MsgType.LOGON and self._wants_reset(name):
+                message.setField(141, "Y")
+                found["141"] = "Y"
+                self._asked_reset.add(name)
             reset = kind == MsgType.LOGON and (
                 found.get("141") == "Y" or (number == 1 and numbers.next_out > 1)
             )
             if reset:
-                # When we answer a client's Logon it has been counted; our own comes before the venue's.
-                next_in = 1 if name in self.kernel.venues else 2
+                # When we answer a Logon it has been counted; a venue's comes after our own, as a rule.
+                next_in = 1 if name in self.kernel.venues and name != self._answering else 2
+                self._answering = ""
                 self.kernel.record(ev.SessionReset(now_ns, name))
                 self.kernel.record(ev.SessionMoved(now_ns, name, 2, next_in))
             elif number >= numbers.next_out:
@@ -205,6 +243,13 @@ class Application(quickfix.Application):
                 self.kernel.commit()
         except Exception as error:
             self._fail(error)
+
+    def _wants_reset(self, name: str) -> bool:
+        """Whether a venue is to be asked for new sequence numbers, now that we log on to it."""
+        if name not in self.kernel.venues or name == self._answering:
+            return False
+        profile = self.kernel.state.profiles.get(name)
+        return name in self.kernel.state.resets_due or (profile is not None and profile.reset == "logon")
 
     def _catch_up(self, name: str, found: dict[str, str]) -> None:
         asked, since_ns = self.catching_up[name]
@@ -231,6 +276,7 @@ class Application(quickfix.Application):
         try:
             name = self.names[session_id.toString()]
             log.info("%s logged on", name)
+            self._asked_reset.discard(name)
             self.on_up.append(name)
             if name in self.kernel.venues:
                 self.catching_up[name] = ("", self.kernel.clock())
@@ -251,6 +297,7 @@ class Application(quickfix.Application):
         try:
             name = self.names[session_id.toString()]
             log.info("%s logged out", name)
+            self._asked_reset.discard(name)
             self.catching_up.pop(name, None)
             self.kernel.on_command(cmd.LogOut(name), "session")
         except Exception as error:

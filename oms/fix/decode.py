@@ -140,18 +140,25 @@ def _new_order_single(session_id: str, message: Fields) -> cmd.NewOrder:
 def _odd_new_order_single(session_id: str, message: Fields) -> cmd.NewOrder:
     """Field by field: an order of a kind that is rare, or one of which to say what is wrong."""
     ord_type = _required(message, tags.ORD_TYPE)
+    terms = _terms(message, ord_type)
+    if tags.ORDER_QTY not in message and tags.CASH_ORDER_QTY in message:
+        # How much that is will be worked out from the price.
+        cash = Qty(_positive(message, tags.CASH_ORDER_QTY, ""))
+        order_qty, terms = Qty(0), msgspec.structs.replace(terms or NO_TERMS, cash_order_qty=cash)
+    else:
+        order_qty = Qty(_positive(message, tags.ORDER_QTY, "an order needs a quantity"))
     return cmd.NewOrder(
         session_id,
         _required(message, tags.CL_ORD_ID),
         _conditional(message, tags.ACCOUNT, "the order needs an account"),
         _required(message, tags.SYMBOL),
         _required(message, tags.SIDE),
-        Qty(_positive(message, tags.ORDER_QTY, "an order needs a quantity")),
+        order_qty,
         ord_type,
         _price(message, ord_type),
         message.get(tags.TIME_IN_FORCE, TimeInForce.DAY),
         message.get(tags.POSS_RESEND) == "Y",
-        _terms(message, ord_type),
+        terms,
     )
 
 
@@ -426,6 +433,7 @@ def _execution_report(venue: str, message: Fields) -> cmd.VenueReport:
         message.get(tags.WORKING_INDICATOR, ""),
         message.get(tags.SYMBOL, ""),
         message.get(tags.SIDE, ""),
+        avg_px=Px(_decimal(message, tags.AVG_PX)) if exec_type == ExecType.RESTATED else Px(0),
     )
 
 

@@ -13,8 +13,9 @@ What differs stands in tables, checked against the data dictionaries of QuickFIX
              its leg; more codes.
 
 A writer never writes a tag or a code that its version lacks: the tag is left out, the nearest code that there
-is stands for the other. An order is never made into another one that way: what 4.2 has no words for
-(`unsayable`) costs it its OrdType(40), which is required, so that the venue refuses it.
+is stands for the other. An order is never made into another one that way. What 4.2 has no words for
+(`unsayable`) a venue of 4.2 does not have (`within_42`), so that such an order is denied before it is routed;
+should one be written all the same, it costs it its OrdType(40), which is required, and the venue refuses it.
 
 What cannot be told when reading 4.2: a price guarantee (ExecType stopped) may come as a partial fill with
 OrdStatus stopped. It is taken for a guarantee where CumQty(14) is too small to hold its LastShares(32), and
@@ -27,6 +28,8 @@ since 4.2; FIX 5.0 SP2 volume 4.
 import re
 from collections.abc import Callable, Iterable
 from typing import Final
+
+from msgspec import structs
 
 from oms.core.events import VenueDefined
 from oms.core.order import Order
@@ -42,6 +45,8 @@ Writer = Callable[[str, Order | None], str]
 FIX42: Final = "FIX.4.2"
 FIX44: Final = "FIX.4.4"
 FIX50SP2: Final = "FIX.5.0SP2"
+FIXT11: Final = "FIXT.1.1"  # BeginString(8) of 5.0 SP2, the only version that is spoken over it
+APPL_VER_ID: Final = "9"  # DefaultApplVerID(1137) and ApplVerID(1128) of 5.0 SP2
 VERSIONS: Final = (FIX42, FIX44, FIX50SP2)
 
 # -- what differs: codes -------------------------------------------------------------------------------------
@@ -194,7 +199,7 @@ def _read_42(text: str) -> str:
 
 def _read_50sp2(text: str) -> str:
     applied = text.find(f"{SOH}{_APPL_VER_ID}=")
-    if applied >= 0 and text[applied + 6 : text.find(SOH, applied + 6)] != "9":
+    if applied >= 0 and text[applied + 6 : text.find(SOH, applied + 6)] != APPL_VER_ID:
         # Over FIXT a message may be of any version; QuickFIX has not held it against a dictionary.
         raise Malformed(Malformed.BAD_VALUE, _APPL_VER_ID, "the session is for FIX 5.0 SP2, ApplVerID 9")
     kind = _msg_type(text)
@@ -256,8 +261,8 @@ def _ord_status_of_44(found: Fields) -> str:
     return OrdStatus.FILLED if _is_filled(found, cum_qty) else OrdStatus.PARTIALLY_FILLED
 
 
-_READERS: Final[dict[str, Callable[[str], str]]] = {FIX42: _read_42, "FIXT.1.1": _read_50sp2}
-"""By BeginString(8). FIXT.1.1 carries 5.0 SP2 here and nothing else: see `sessions`."""
+_READERS: Final[dict[str, Callable[[str], str]]] = {FIX42: _read_42, FIXT11: _read_50sp2}
+"""By BeginString(8)."""
 
 
 # -- writing -------------------------------------------------------------------------------------------------
@@ -291,9 +296,7 @@ def _report_42(found: Fields, order: Order | None) -> Fields:
     more = {"20": trans_type, tags.ORD_STATUS: status}
     order = _same(found, order)
     if trans_type == "3":
-        # *Source:* matrix D25: a status report says so where nothing has been executed.
-        text = "Nothing Done" if status in (OrdStatus.NEW, _REPLACED) else ""
-        text = found.get(tags.TEXT) or ("triggered" if kind == ExecType.TRIGGERED else text)
+        text = found.get(tags.TEXT) or ("triggered" if kind == ExecType.TRIGGERED else "")
         return more | {tags.EXEC_TYPE: status, tags.TEXT: text}
     if kind in _EXECUTIONS:
         # A bust, too, is about a fill. *Source:* matrices D34 and D35.
@@ -348,8 +351,29 @@ VENUE_42: Final = VenueDefined(
     tuple("1234P"),
     tuple("01234567"),
     ("stop_px", "exec_inst", "min_qty", "max_floor", "expire_time", "expire_date", "peg_offset"),
+    exec_insts=tuple(sorted(CODES_42["18"][0])),
+    at_close=tuple(_CLOSE_TYPES),
 )
-"""What a venue that speaks 4.2 can be told, if nothing more is known of it."""
+"""What a venue that speaks 4.2 can be told, if nothing more is known of it: nothing that is `unsayable`."""
+
+
+def within_42(capability: VenueDefined) -> VenueDefined:
+    """What a venue that speaks 4.2 can do, of what it declares.
+
+    Raises ValueError, which names what it declares and 4.2 has no words for.
+    """
+    declared = {
+        "ord_types": set(capability.ord_types) - set(VENUE_42.ord_types),
+        "times_in_force": set(capability.times_in_force) - set(VENUE_42.times_in_force),
+        "terms": set(capability.terms) - set(VENUE_42.terms),
+        "exec_insts": set(capability.exec_insts) - set(VENUE_42.exec_insts),
+    }
+    for name, beyond in declared.items():
+        if beyond:
+            raise ValueError(f"{name}: FIX 4.2 has no words for {', '.join(sorted(beyond))}")
+    return structs.replace(
+        capability, exec_insts=capability.exec_insts or VENUE_42.exec_insts, at_close=VENUE_42.at_close
+    )
 
 
 def unsayable(version: str, text: str) -> list[str]:

@@ -7,7 +7,9 @@ instead, on the configured address:
 
 1. A connection is accepted here and waits, without a read, until the whole Logon lies in the kernel's buffer
    (`MSG_PEEK`), within `LOGON_SECONDS` and `LOGON_BYTES`. What is not the Logon of a configured session is
-   closed without a word. *Source:* session test cases 1S.c, 1S.e.
+   closed without a word; so is one that asks for new sequence numbers where the session's profile refuses it.
+   QuickFIX, which would reset its own before anybody could say no, hears of neither. *Source:* session test
+   cases 1S.c, 1S.e.
 2. Exactly the Logon is taken out of the buffer and given to QuickFIX over a loopback connection made for this
    moment. QuickFIX's own listening descriptor is a dead socket at all other times: nobody but the door can
    reach it.
@@ -86,12 +88,18 @@ def speaks(logon: bytes) -> bool:
     return found.get(b"8") != b"FIXT.1.1" or found.get(b"1137") == FIX50SP2
 
 
+def resets(logon: bytes) -> bool:
+    """Whether the Logon asks for new sequence numbers: ResetSeqNumFlag(141)."""
+    return any(tag == b"141" and value == b"Y" for tag, value in _FIELD.findall(logon))
+
+
 class Door:
     """Listens for clients and hands them to QuickFIX.
 
     `poll` runs one turn of the acceptor. `allowed` holds the identities of the configured sessions.
     `listening_port` is the port that QuickFIX has bound: its descriptor is found by it and silenced. `watch`
-    is told of every descriptor that may become readable.
+    is told of every descriptor that may become readable. `refusing` are those of the sessions that may not
+    ask for new sequence numbers.
     """
 
     def __init__(
@@ -101,8 +109,10 @@ class Door:
         poll: Callable[[], object],
         listening_port: int,
         watch: "Watch",
+        refusing: frozenset[SessionTriple] = frozenset(),
     ) -> None:
         self.allowed = allowed
+        self.refusing = refusing
         self._poll = poll
         self._watch = watch
         self._waiting: dict[socket.socket, float] = {}
@@ -168,6 +178,8 @@ class Door:
                     raise ValueError(f"{who[1]} logs on with another DefaultApplVerID than 9, FIX 5.0 SP2")
                 if who not in self.allowed:
                     raise ValueError(f"no session is configured for {who[1]} to {who[2]}, {who[0]}")
+                if who in self.refusing and resets(logon):
+                    raise ValueError(f"{who[1]} asks for new sequence numbers, which its profile refuses")
             except BlockingIOError:
                 if now <= deadline:
                     continue

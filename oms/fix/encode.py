@@ -24,9 +24,18 @@ import msgspec
 
 from oms.core import events as ev
 from oms.core.legs import leg_qty, leg_status, open_leg_qty
-from oms.core.order import Order, OrderLeg, day_quantities, ord_status
+from oms.core.order import Order, OrderLeg, day_quantities, ord_status, settled_status
 from oms.core.state import State
-from oms.core.types import GOOD_TILL, PRICED, MultiLegRptTypeReq, Px, Terms, average_px
+from oms.core.types import (
+    GOOD_TILL,
+    PRICED,
+    CxlRejResponseTo,
+    MultiLegRptTypeReq,
+    OrdStatus,
+    Px,
+    Terms,
+    average_px,
+)
 from oms.core.types import format_scaled as dec
 from oms.fix.list_status import list_denied, list_status_reported
 from oms.fix.wire import SOH, utc_timestamp
@@ -54,6 +63,7 @@ def _report(
     cl_ord_id: str = "",
     orig_cl_ord_id: str = "",
     exec_id: str = "",
+    status: str = "",
     more: str = "",
 ) -> Outgoing:
     """ExecutionReport(8) on an order as it stands."""
@@ -67,7 +77,8 @@ def _report(
     if order.list_id:
         ids += f"66={order.list_id}\x01"
     if version.terms is not None:
-        more = terms_text(version.terms) + more
+        cash = version.terms.cash_order_qty
+        more = terms_text(version.terms) + (f"152={dec(cash)}\x01" if cash else "") + more
         if version.terms.legs:
             # A net price of nothing is one, too.
             price = f"44={dec(version.price)}\x01" if order.ord_type in PRICED else ""
@@ -76,7 +87,7 @@ def _report(
         more = _day_text(order, state) + more
     return order.session_id, (
         f"35=8\x0137={state.epoch}-{order.order_id}\x01{ids}"
-        f"17={exec_id}\x01150={exec_type}\x0139={ord_status(order)}\x011={order.account}\x01"
+        f"17={exec_id}\x01150={exec_type}\x0139={status or ord_status(order)}\x011={order.account}\x01"
         f"55={order.symbol}\x0154={order.side}\x0138={dec(version.order_qty)}\x0140={order.ord_type}\x01{price}"
         f"59={order.time_in_force}\x01151={dec(order.leaves_qty)}\x0114={dec(order.cum_qty)}\x01"
         f"6={dec(average_px(order.cum_notional, order.cum_qty))}\x0160={utc_timestamp(event.at_ns)}\x01{more}"
@@ -84,7 +95,7 @@ def _report(
 
 
 def terms_text(terms: Terms) -> str:
-    """The fields that `Terms` stands for."""
+    """The fields that `Terms` stands for; CashOrderQty is the client's: a venue is told the quantity."""
     numbers = ((99, terms.stop_px), (110, terms.min_qty), (111, terms.max_floor), (211, terms.peg_offset))
     words = (
         (18, terms.exec_inst),
@@ -153,6 +164,7 @@ def _order_filled(event: ev.OrderFilled, seq: int, state: State) -> Outgoing | N
         seq,
         "F",
         exec_id=_our_exec_id(state, order, event.route_id, event.exec_id),
+        status=settled_status(order) if order.requests and _fill_answers(state, order) else "",
         more=f"32={dec(event.last_qty)}\x0131={dec(event.last_px)}\x01",
     )
 
@@ -161,6 +173,14 @@ def _our_exec_id(state: State, order: Order, route_id: int, exec_id: str) -> str
     """The ExecID(17) under which we report what the venue calls `exec_id`."""
     number = order.route(route_id).executions[exec_id].number
     return f"{state.epoch}-{order.order_id}-{route_id}-X{number}"
+
+
+def _fill_answers(state: State, order: Order) -> bool:
+    """Whether the last fill is all that the client wants to hear of a request that it came before."""
+    profile = state.profiles.get(order.session_id)
+    if profile is None or profile.late_cancel != "silent":
+        return False
+    return order.cum_qty >= order.order_qty
 
 
 def _is_told_of_pending(state: State, order: Order) -> bool:
@@ -172,18 +192,15 @@ def _cancel_requested(event: ev.CancelRequested, seq: int, state: State) -> Outg
     order = state.orders[event.order_id]
     if not _is_told_of_pending(state, order):
         return None
-    return _report(
-        state, order, event, seq, "6", cl_ord_id=event.cl_ord_id, orig_cl_ord_id=event.orig_cl_ord_id
-    )
+    # The last id that was accepted, whatever the request names. *Source:* FIX order state matrix D.2.b.
+    return _report(state, order, event, seq, "6", cl_ord_id=event.cl_ord_id, orig_cl_ord_id=order.cl_ord_id)
 
 
 def _replace_requested(event: ev.ReplaceRequested, seq: int, state: State) -> Outgoing | None:
     order = state.orders[event.order_id]
     if not _is_told_of_pending(state, order):
         return None
-    return _report(
-        state, order, event, seq, "E", cl_ord_id=event.cl_ord_id, orig_cl_ord_id=event.orig_cl_ord_id
-    )
+    return _report(state, order, event, seq, "E", cl_ord_id=event.cl_ord_id, orig_cl_ord_id=order.cl_ord_id)
 
 
 def _order_canceled(event: ev.OrderCanceled, seq: int, state: State) -> Outgoing:
@@ -233,6 +250,12 @@ def _changed_execution(
     if order.legs is not None and not _is_told(order, MultiLegRptTypeReq.MULTILEG_ONLY):
         return None
     ref = _our_exec_id(state, order, event.route_id, event.exec_ref_id)
+    profile = state.profiles.get(order.session_id)
+    if profile is not None and profile.busts == "restate":
+        said = f"{ref} was {dec(event.qty)} at {dec(event.px)}"
+        own_id = _our_exec_id(state, order, event.route_id, event.exec_id)
+        more = _reason("99") + _text(f"{said}: {event.text}" if event.text else said)
+        return _report(state, order, event, seq, "D", exec_id=own_id, more=more)
     return _report(
         state,
         order,
@@ -371,6 +394,8 @@ def _request_rejected(event: ev.RequestRejected, seq: int, state: State) -> Outg
     order = state.orders[event.order_id]
     if not event.cl_ord_id:
         return None  # it was our own wish
+    if event.cxl_rej_response_to == CxlRejResponseTo.CANCEL and _fill_answers(state, order):
+        return None
     return _cancel_reject(
         state,
         order.session_id,
@@ -383,13 +408,33 @@ def _request_rejected(event: ev.RequestRejected, seq: int, state: State) -> Outg
     )
 
 
+def _mass_cancel_rejected(event: ev.MassCancelRejected, seq: int, state: State) -> Outgoing:
+    """The order that stays is OrigClOrdID(41); ClOrdID(11) is the request, as in any other refusal of it.
+
+    An order by phone has no id of the client's.
+    """
+    order = state.orders[event.order_id]
+    return _cancel_reject(
+        state,
+        order.session_id,
+        order,
+        event.cl_ord_id,
+        order.cl_ord_id or "NONE",
+        CxlRejResponseTo.CANCEL,
+        event.cxl_rej_reason,
+        event.text,
+    )
+
+
 def _status_requested(event: ev.StatusRequested, seq: int, state: State) -> Outgoing:
     order = state.orders.get(event.order_id)
     asked = f"790={event.ord_status_req_id}\x01" if event.ord_status_req_id else ""
     if order is not None:
         # Asked under an older id: both are named.
         older = event.cl_ord_id if event.cl_ord_id in (v.cl_ord_id for v in order.versions[:-1]) else ""
-        return _report(state, order, event, seq, "I", orig_cl_ord_id=older, more=asked)
+        # *Source:* FIX order state matrix G.1.b.
+        done = "" if ord_status(order) != OrdStatus.NEW else "58=Nothing Done\x01"
+        return _report(state, order, event, seq, "I", orig_cl_ord_id=older, more=asked + done)
     symbol = f"55={event.symbol}\x01" if event.symbol else ""
     side = f"54={event.side}\x01" if event.side else ""
     return event.session_id, (
@@ -559,6 +604,7 @@ _WRITERS: Final[dict[type, Callable[[Any, int, State], Outgoing | None]]] = {
     ev.OrderCalculated: _order_calculated,
     ev.TradeUnknown: _trade_unknown,
     ev.MassCancelRequested: _mass_cancel_requested,
+    ev.MassCancelRejected: _mass_cancel_rejected,
     ev.MassStatusRequested: _mass_status_requested,
     ev.ListStatusReported: list_status_reported,
     ev.ListDenied: list_denied,

@@ -10,6 +10,9 @@ store, and `refill` puts back into it, before anybody can log on, what the journ
 under its number and with its original SendingTime, a Heartbeat as a placeholder where an administrative
 message stood (a resend fills a gap over those).
 
+A session whose counterparty may not reset its sequence numbers has its store filled again if that is tried:
+QuickFIX empties it before it asks. So what is sent to those is kept here as well.
+
 Settings are ordinary QuickFIX files in sessions/. What must be known only at run time is written into a copy:
 the paths of data dictionaries, ports, and what this engine depends on and a file may not change (`_FIXED`).
 A session speaks FIX 4.2, 4.4, or 5.0 SP2 over FIXT 1.1 (`version_of`), in either role. The last has two
@@ -31,7 +34,7 @@ import quickfix
 from oms.core.events import MessageOut
 from oms.fix import tags
 from oms.fix.application import Application
-from oms.fix.dialect import FIX42, FIX44, FIX50SP2
+from oms.fix.dialect import APPL_VER_ID, FIX42, FIX44, FIX50SP2, FIXT11
 from oms.fix.wire import SOH, pairs
 
 log = logging.getLogger("oms.fix")
@@ -67,8 +70,6 @@ _PATIENCE_NS: Final = 5_000_000_000
 _NUMBERS: Final = ("HeartBtInt", "ReconnectInterval", "MaxLatency", "LogonTimeout", "LogoutTimeout")
 
 
-FIXT11: Final = "FIXT.1.1"
-
 _DICTIONARIES: Final[dict[str, dict[str, tuple[str, str]]]] = {
     FIX42: {"DataDictionary": (FIX42, "FIX42.xml")},
     FIX44: {"DataDictionary": (FIX44, "FIX44.xml")},
@@ -81,7 +82,7 @@ _DICTIONARIES: Final[dict[str, dict[str, tuple[str, str]]]] = {
 
 _DICTIONARY_KEYS: Final = ("DataDictionary", "TransportDataDictionary", "AppDataDictionary")
 
-_APPL_VER_IDS: Final = (FIX50SP2, "9")
+_APPL_VER_IDS: Final = (FIX50SP2, APPL_VER_ID)
 """DefaultApplVerID(1137), in words and as it stands on the wire."""
 
 _LEGS: Final = (tags.NO_LEGS, frozenset(("600", "623", "624", "564", "654", "566")))
@@ -326,10 +327,12 @@ class Sessions:
     def refill(self, session_id: str, next_out: int, next_in: int, sent: dict[int, MessageOut]) -> None:
         """Put back what the journal says was sent, by MsgSeqNum, and both next numbers.
 
-        Call before the first poll. About 10 us a message.
+        Of a session that is not connected. About 10 us a message.
         """
         session = self._sessions[session_id]
         application = self.application
+        if session_id in application.kept:
+            application.kept[session_id] = sent
         heartbeat = quickfix.Message()
         heartbeat.getHeader().setField(35, "0")
         application.refilling = True
@@ -349,6 +352,16 @@ class Sessions:
             application.refilling = False
             application.sending_ns = 0
 
+    def restore(self) -> None:
+        """Give those sessions back what they lost when they were refused new sequence numbers."""
+        for name in dict.fromkeys(self.application.to_restore):
+            self._restore(name, self.application.kernel.ledger.of(name).next_out)
+
+    def _restore(self, name: str, next_out: int) -> None:
+        application = self.application
+        self.refill(name, next_out, application.kernel.ledger.of(name).next_in, application.kept[name])
+        application.to_restore = [other for other in application.to_restore if other != name]
+
     def poll(self) -> None:
         """One turn of every QuickFIX engine: callbacks run in here."""
         for poll in self._polls:
@@ -362,6 +375,8 @@ class Sessions:
     def send(self, session_id: str, text: str, msg_seq_num: int, at_ns: int) -> None:
         """Send a message under the number that the journal has given it."""
         session = self._sessions[session_id]
+        if self.application.to_restore and session_id in self.application.to_restore:
+            self._restore(session_id, msg_seq_num)
         if session.getExpectedSenderNum() != msg_seq_num:
             raise RuntimeError(
                 f"{session_id}: the journal numbered a message {msg_seq_num},"
@@ -371,6 +386,9 @@ class Sessions:
         application.sending_ns = at_ns
         session.send(self._read(text))
         application.sending_ns = 0
+        if application.kept and session_id in application.kept:
+            message = MessageOut(at_ns, session_id, msg_seq_num, 0, text)
+            application.kept[session_id][msg_seq_num] = message
 
     def _read(self, text: str) -> quickfix.Message:
         """A text of ours as a message of QuickFIX; the next call uses it again."""
@@ -437,6 +455,14 @@ class Sessions:
         for session in self._sessions.values():
             if session.isLoggedOn():
                 session.logout(reason)
+
+    def restart(self, session_id: str, reason: str) -> None:
+        """One step towards a new logon of a venue's session: it ends, and once it has, it begins again."""
+        session = self._sessions[session_id]
+        if session.isLoggedOn():
+            session.logout(reason)
+        elif not session.isEnabled():
+            session.logon()
 
     def any_up(self) -> bool:
         """Whether any session is still logged on."""

@@ -9,10 +9,13 @@ one, or have an execution taken back. What was allocated by then stays, and is a
 allocation.py. An order that outlives the day does not end by being done for the day.
 
 Executions are counted one by one, since each of them may be busted or corrected, on a later day too. They are
-told apart by order, venue and ExecID(17); an ExecID that is known of its order, be it that of a trade, a bust
-or a correction, is the same report again. A correction stands for the execution that it corrects: of that
-one's trade date, and what a later bust or correction refers to. What was is taken back with the money that
-was counted then, so the sums end where they would be without it, to the last unit.
+told apart as the engine does it, by order, route and ExecID(17); an ExecID that is known of its route, be it
+that of a trade, a bust or a correction, is the same report again. A correction stands for the execution that
+it corrects: of that one's trade date, and what a later bust or correction refers to. What was is taken back
+with the money that was counted then, so the sums end where they would be without it, to the last unit.
+
+A corporate action that restates what an order had executed changes the order's cumulative quantity. The
+executions stay in their blocks as they were traded: that is how they settle.
 
 A `Block` is what is allocated together: the executions of one order in one instrument, at one venue, on one
 trade date. An allocation is agreed with one broker, and its parts share trade date and settlement date; so an
@@ -39,8 +42,8 @@ from oms.post.booking import money
 BlockKey = tuple[str, str, str]
 """(venue, trade date, symbol)."""
 
-ExecKey = tuple[str, str, str]
-"""(venue, ExecID, symbol), within an order."""
+ExecKey = tuple[int, str, str]
+"""(route id, ExecID, symbol), within an order."""
 
 LegEvent = ev.LegFilled | ev.LegBusted | ev.LegCorrected
 
@@ -103,6 +106,7 @@ class Fill(Struct, frozen=True):
     currency: str
     money: int
     trade_date: str
+    route_id: int
 
 
 class WorkingOrder(Struct):
@@ -119,6 +123,7 @@ class WorkingOrder(Struct):
     cum_qty: int = 0
     ended: str = ""  # the event that ended it, in a word of `ENDINGS`
     allocations: int = 0  # how many there have been, over all blocks
+    split: bool = False  # whether a corporate action has restated what it had executed
     legs: tuple[str, ...] = ()  # the symbols of a multileg order's legs, in their order
     routes: dict[int, str] = field(default_factory=dict)  # route id -> venue
     replaces: dict[str, int] = field(default_factory=dict)  # the client's ClOrdID -> quantity asked for
@@ -172,10 +177,23 @@ def replaced(order: WorkingOrder, event: ev.OrderReplaced) -> None:
     order.order_qty = max(order.replaces.get(event.cl_ord_id, order.order_qty), order.cum_qty)
 
 
+def restated(order: WorkingOrder, event: ev.OrderRestated) -> None:
+    """The venue restated the order of its own accord, perhaps what it has executed as well."""
+    order.order_qty = event.order_qty
+    order.cum_qty += event.cum_qty - event.was_cum_qty
+    order.split |= event.cum_qty != event.was_cum_qty
+
+
 def ended(order: WorkingOrder, event: ev.OrderEvent) -> None:
-    """The order came to an end, unless it is only done for the day and lives on."""
-    if type(event) is not ev.OrderDoneForDay or order.time_in_force not in GOOD_TILL:
-        order.ended = ENDINGS[type(event)]
+    """The order came to an end, unless it is only done for the day and lives on.
+
+    Done for the day comes before calculated, which may follow it.
+    """
+    if type(event) is ev.OrderDoneForDay and order.time_in_force in GOOD_TILL:
+        return
+    if isinstance(event, ev.OrderCalculated) and (event.for_day or order.ended == "done_for_day"):
+        return
+    order.ended = ENDINGS[type(event)]
 
 
 def symbol_of(order: WorkingOrder, event: ev.OrderEvent) -> str:
@@ -207,7 +225,7 @@ def filled(
     block = order.blocks.get(key)
     if block is None:
         block = order.blocks[key] = Block(*key, side, instrument.currency)
-    return _count(order, event.exec_id, event.last_qty, event.last_px, instrument.price_unit, block)
+    return _count(order, event, instrument.price_unit, block)
 
 
 def busted(order: WorkingOrder, event: ev.ExecutionBusted | ev.LegBusted) -> Fill:
@@ -216,7 +234,7 @@ def busted(order: WorkingOrder, event: ev.ExecutionBusted | ev.LegBusted) -> Fil
     Raises ValueError or KeyError if there is none that stands, or another than the event says.
     """
     was = _take_back(order, event)
-    order.executions[was.venue, event.exec_id, was.symbol] = None
+    order.executions[event.route_id, event.exec_id, was.symbol] = None
     return was
 
 
@@ -226,13 +244,19 @@ def corrected(
     """Put an execution in the place of another: what it was, what it is. Raises as `busted` does."""
     was = _take_back(order, event)
     block = order.blocks[was.venue, was.trade_date, was.symbol]
-    return was, _count(order, event.exec_id, event.last_qty, event.last_px, instrument.price_unit, block)
+    return was, _count(order, event, instrument.price_unit, block)
 
 
-def _count(order: WorkingOrder, exec_id: str, qty: int, px: int, price_unit: int, block: Block) -> Fill:
-    fill = order.executions[block.venue, exec_id, block.symbol] = Fill(
+def _count(
+    order: WorkingOrder,
+    event: ev.OrderFilled | ev.LegFilled | ev.ExecutionCorrected | ev.LegCorrected,
+    price_unit: int,
+    block: Block,
+) -> Fill:
+    qty, px = event.last_qty, event.last_px
+    fill = order.executions[event.route_id, event.exec_id, block.symbol] = Fill(
         block.venue,
-        exec_id,
+        event.exec_id,
         order.order_id,
         block.symbol,
         block.side,
@@ -241,6 +265,7 @@ def _count(order: WorkingOrder, exec_id: str, qty: int, px: int, price_unit: int
         block.currency,
         money(px, qty, price_unit),
         block.trade_date,
+        event.route_id,
     )
     if not order.legs:
         order.cum_qty += qty
@@ -253,16 +278,16 @@ def _count(order: WorkingOrder, exec_id: str, qty: int, px: int, price_unit: int
 def _take_back(
     order: WorkingOrder, event: ev.ExecutionBusted | ev.ExecutionCorrected | ev.LegBusted | ev.LegCorrected
 ) -> Fill:
-    key = (order.routes[event.route_id], event.exec_ref_id, symbol_of(order, event))
+    key = (event.route_id, event.exec_ref_id, symbol_of(order, event))
     was = order.executions[key]
     if was is None:
         raise ValueError(f"execution {event.exec_ref_id} does not stand any more")
-    if (was.last_qty, was.last_px) != (event.qty, event.px):
+    if (was.last_qty, was.last_px) != (event.qty, event.px) and not order.split:
         raise ValueError(f"execution {event.exec_ref_id} was {was.last_qty} at {was.last_px}")
     order.executions[key] = None
     block = order.blocks[was.venue, was.trade_date, was.symbol]
     if not order.legs:
-        order.cum_qty -= was.last_qty
+        order.cum_qty -= event.qty
     block.qty -= was.last_qty
     block.notional -= was.last_px * was.last_qty
     block.money -= was.money
@@ -288,6 +313,7 @@ def add_fill(
         store.fill,
         {
             "order_id": fill.order_id,
+            "route_id": fill.route_id,
             "venue": fill.venue,
             "exec_id": exec_id or fill.exec_id,
             "sign": sign,
@@ -324,6 +350,7 @@ def put(batch: store.Batch, order: WorkingOrder) -> None:
             "ended": order.ended,
             "status": order.status,
             "allocations": order.allocations,
+            "split": int(order.split),
             "legs": msgspec.json.encode(order.legs).decode(),
         },
     )
@@ -370,16 +397,17 @@ def load(connection: Connection, order_ids: Iterable[int]) -> dict[int, WorkingO
             row.cum_qty,
             row.ended,
             row.allocations,
+            bool(row.split),
             msgspec.json.decode(row.legs, type=tuple[str, ...]),
         )
     fills = store.select_by(connection, store.fill, "order_id", found)
     for row in sorted(fills, key=lambda r: (r.seq, r.sign)):  # of a correction, what was comes first
         executions = found[row.order_id].executions
         if row.sign < 0:
-            executions[row.venue, row.exec_ref_id, row.symbol] = None
-            executions[row.venue, row.exec_id, row.symbol] = None
+            executions[row.route_id, row.exec_ref_id, row.symbol] = None
+            executions[row.route_id, row.exec_id, row.symbol] = None
         else:
-            executions[row.venue, row.exec_id, row.symbol] = Fill(
+            executions[row.route_id, row.exec_id, row.symbol] = Fill(
                 row.venue,
                 row.exec_id,
                 row.order_id,
@@ -390,6 +418,7 @@ def load(connection: Connection, order_ids: Iterable[int]) -> dict[int, WorkingO
                 row.currency,
                 row.money,
                 row.trade_date,
+                row.route_id,
             )
     by_alloc_id: dict[str, Block] = {}
     for row in store.select_by(connection, store.route, "order_id", found):

@@ -4,10 +4,11 @@ The broker's trade file is CSV, one line per trade, appended as the trades happe
 
     exec_id,cl_ord_id,order_id,symbol,side,last_qty,last_px,transact_time
 
-`exec_id` is ExecID(17), the key within an order. `cl_ord_id` is our ClOrdID at the venue, `order_id` the
-broker's OrderID(37), which is not compared. Decimals are text. Columns may stand in another order and there
-may be more; without a header line the order is the one above. A last line without its newline is still being
-written: it is left for the next run, and counted.
+`exec_id` is ExecID(17), the key within a route of an order, as everywhere here; a broker that counts them by
+day may use one of a route again. `cl_ord_id` is our ClOrdID at the venue, which names the route, `order_id`
+the broker's OrderID(37), which is not compared. Decimals are text. Columns may stand in another order and
+there may be more; without a header line the order is the one above. A last line without its newline is still
+being written: it is left for the next run, and counted.
 
 A file with the columns `exec_type` and `exec_ref_id` may have lines of busts and corrections: ExecType(150) F
 or nothing is a trade, H a bust, G a correction, which says what the execution is now; ExecRefID(19) is the
@@ -23,7 +24,7 @@ to what has become of each execution, and that is compared:
     correction_missing_here        corrected in the file, here it is as it was before
     quantity, price, side, symbol  both have it, and differ in LastQty(32), LastPx(31), Side(54), Symbol(55)
     order                          both have it, but the broker's ClOrdID is not one of our order's
-    duplicate_at_broker            a further line of the same ExecType, order and ExecID; the first counts
+    duplicate_at_broker            a further line of the same ExecType, route and ExecID; the first counts
     malformed                      a line that cannot be read; if its ExecID can, our fill is named with it
 
 What is busted on both sides, or here and not in the file, agrees: there is nothing left of it. Every line of
@@ -38,7 +39,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from msgspec import Struct
+from msgspec import Struct, structs
 from sqlalchemy import Engine, func, insert, select
 from sqlalchemy.engine import Connection
 
@@ -70,6 +71,9 @@ SYMBOL: Final = "symbol"
 ORDER: Final = "order"
 DUPLICATE_AT_BROKER: Final = "duplicate_at_broker"
 MALFORMED: Final = "malformed"
+
+MOST_DAYS: Final = 1000
+"""How often a broker may use an ExecID again for one order."""
 
 
 class Trade(Struct, frozen=True):
@@ -207,12 +211,21 @@ def _read_line(number: int, text: str, columns: Sequence[str]) -> Line:
 # -- the comparison ------------------------------------------------------------------------------------------
 
 
+Place = tuple[int, int] | str
+"""The order and route of ours that an execution is of; a ClOrdID that is none of ours."""
+
+
 class Story(Struct, eq=False):
     """What one side says of one execution: the trade, and what it was corrected to or that it was busted."""
 
     said: list[Trade]  # in the order of the reports: the last one holds, unless it is a bust
-    order_id: int  # ours; 0 if it is not known
+    place: Place
     line_number: int = 0  # of the newest report, in the broker's file
+
+    @property
+    def order_id(self) -> int:
+        """Our order; 0 if it is not known."""
+        return self.place[0] if isinstance(self.place, tuple) else 0
 
     @property
     def exec_id(self) -> str:
@@ -241,41 +254,41 @@ class Story(Struct, eq=False):
 
 
 class Stories:
-    """One side's executions, by order and ExecID. Those of several legs of an order may share an ExecID."""
+    """One side's executions, by route and ExecID. Those of several legs of an order may share an ExecID."""
 
     def __init__(self) -> None:
         self.all: list[Story] = []
-        self._by_id: dict[tuple[object, str], list[Story]] = {}
+        self._by_id: dict[tuple[Place, str], list[Story]] = {}
 
-    def find(self, order: object, exec_id: str, symbol: str) -> Story | None:
-        """The execution of an order, by any of its ExecIDs. Where there are several, that of the symbol."""
-        found = self._by_id.get((order, exec_id), [])
+    def find(self, place: Place, exec_id: str, symbol: str) -> Story | None:
+        """The execution of a route, by any of its ExecIDs. Where there are several, that of the symbol."""
+        found = self._by_id.get((place, exec_id), [])
         return next((s for s in found if s.said[0].symbol == symbol), found[0] if found else None)
 
-    def are_several(self, order: object, exec_id: str) -> bool:
-        """Whether an ExecID stands for several executions of an order."""
-        return len(self._by_id.get((order, exec_id), ())) > 1
+    def leg_of(self, place: Place, trade: Trade) -> str:
+        """Which leg of an order, by its symbol, where an ExecID stands for executions of several."""
+        return trade.symbol if len(self._by_id.get((place, trade.exec_id), ())) > 1 else ""
 
-    def tell(self, order: object, order_id: int, trade: Trade, line_number: int = 0) -> None:
+    def tell(self, place: Place, trade: Trade, line_number: int = 0) -> None:
         """Add a report: of an execution that is known, or of a new one."""
-        story = self.find(order, trade.exec_ref_id, trade.symbol) if trade.exec_ref_id else None
+        story = self.find(place, trade.exec_ref_id, trade.symbol) if trade.exec_ref_id else None
         if story is None:
-            story = Story([], order_id)
+            story = Story([], place)
             self.all.append(story)
         story.said.append(trade)
         story.line_number = line_number
         for exec_id in (trade.exec_ref_id, trade.exec_id):
-            known = self._by_id.setdefault((order, exec_id), []) if exec_id else [story]
+            known = self._by_id.setdefault((place, exec_id), []) if exec_id else [story]
             if story not in known:
                 known.append(story)
 
 
 def compare(
-    booked: Stories, orders_by_cl_ord_id: Mapping[str, int], lines: Sequence[Line]
+    booked: Stories, routes_by_cl_ord_id: Mapping[str, tuple[int, int]], lines: Sequence[Line]
 ) -> tuple[int, list[Break]]:
     """(how many that stand agree in everything, the breaks): those of the file by line, then what it lacks.
 
-    `orders_by_cl_ord_id` is our order by our ClOrdID at the venue. O(fills + lines).
+    `routes_by_cl_ord_id` is our order and route by our ClOrdID at the venue. O(fills + lines).
     """
     breaks: list[Break] = []
     ours_by_exec_id: dict[str, list[Story]] = {}
@@ -283,34 +296,42 @@ def compare(
         for exec_id in story.exec_ids:
             ours_by_exec_id.setdefault(exec_id, []).append(story)
     named: set[str] = set()  # ExecIDs of lines that cannot be read
-    # (order, ExecID, ExecType, which leg) -> the first line that has it
-    first: dict[tuple[object, str, str, str], int] = {}
+    # (route, ExecID, ExecType, which leg) -> the first line that has it
+    first: dict[tuple[Place, str, str, str], int] = {}
     theirs = Stories()
 
     # A bust may stand before what it is about: trades first.
     for line in sorted(lines, key=lambda ln: ln.trade is not None and bool(ln.trade.exec_ref_id)):
         trade = line.trade
-        order = orders_by_cl_ord_id.get(trade.cl_ord_id, trade.cl_ord_id) if trade is not None else 0
+        place: Place = ""
+        if trade is not None:
+            place = routes_by_cl_ord_id.get(trade.cl_ord_id, trade.cl_ord_id)
+            for n in range(2, MOST_DAYS):
+                next_id = f"{line.exec_id}~{n}"
+                have_come = (place, trade.exec_id, trade.exec_type, booked.leg_of(place, trade)) in first
+                if not have_come or booked.find(place, next_id, trade.symbol) is None:
+                    break
+                trade = structs.replace(trade, exec_id=next_id)  # of a later day: see `_booked`
+            line = structs.replace(line, exec_id=trade.exec_id)
         same_id = ours_by_exec_id.get(line.exec_id, ())
-        ours = next((o for o in same_id if o.order_id == order), same_id[0] if same_id else None)
-        leg = trade.symbol if trade is not None and booked.are_several(order, line.exec_id) else ""
+        ours = next((o for o in same_id if o.place == place), same_id[0] if same_id else None)
         here, order_id = (str(ours), ours.order_id) if ours is not None else ("", 0)
         if trade is None:
             named.add(line.exec_id)
             there = f"{line.text} ({line.reason})"
             breaks.append(Break(MALFORMED, line.exec_id, line.number, order_id, here, there))
-        elif (key := (order, line.exec_id, trade.exec_type, leg)) in first:
+        elif (key := (place, line.exec_id, trade.exec_type, booked.leg_of(place, trade))) in first:
             there = f"{trade} (first on line {first[key]})"
             breaks.append(Break(DUPLICATE_AT_BROKER, line.exec_id, line.number, order_id, here, there))
         else:
             first[key] = line.number
-            theirs.tell(order, orders_by_cl_ord_id.get(trade.cl_ord_id, 0), trade, line.number)
+            theirs.tell(place, trade, line.number)
 
     pairs: dict[Story, Story] = {}  # ours -> theirs
     alone: list[Story] = []
     for story in theirs.all:
         symbol = story.said[-1].symbol
-        found = (booked.find(story.order_id, exec_id, symbol) for exec_id in sorted(story.exec_ids))
+        found = (booked.find(story.place, exec_id, symbol) for exec_id in sorted(story.exec_ids))
         ours = next((o for o in found if o is not None and o not in pairs), None)
         if ours is None:
             alone.append(story)
@@ -377,8 +398,8 @@ def reconcile(engine: Engine, venue: str, trade_file: Path, *, now_ns: int) -> R
     with store.reading(engine) as connection:
         at = store.read_cursor(connection)
         booked = _booked(connection, venue)
-        routes = select(store.route.c.cl_ord_id, store.route.c.order_id).where(store.route.c.venue == venue)
-        known = {row.cl_ord_id: row.order_id for row in connection.execute(routes)}
+        routes = select(store.route).where(store.route.c.venue == venue)
+        known = {row.cl_ord_id: (row.order_id, row.route_id) for row in connection.execute(routes)}
     matched, breaks = compare(booked, known, file.lines)
     with engine.begin() as connection:
         run_id = (connection.execute(select(func.max(store.reconciliation.c.run_id))).scalar() or 0) + 1
@@ -398,23 +419,33 @@ def reconcile(engine: Engine, venue: str, trade_file: Path, *, now_ns: int) -> R
 
 
 def _booked(connection: Connection, venue: str) -> Stories:
+    """Our fills. One whose ExecID was used on its route on an earlier day is called by how often it was."""
     fill = store.fill
     query = select(fill).where(fill.c.venue == venue).order_by(fill.c.seq, fill.c.sign)
     booked = Stories()
+    names: dict[tuple[Place, str], str] = {}
+    used: dict[tuple[Place, str], int] = {}
     for row in connection.execute(query):
         if row.sign < 0 and row.exec_type == ExecType.TRADE_CORRECT:
             continue  # what was: it is known already
+        place = (row.order_id, row.route_id)
+        base, _, day = row.exec_id.rpartition("~")
+        if (place, base) in used and day.isdigit():
+            used[place, base] += 1
+            names[place, row.exec_id] = f"{base}~{used[place, base]}"
+        else:
+            used[place, row.exec_id] = 1
         trade = Trade(
-            row.exec_id,
+            names.get((place, row.exec_id), row.exec_id),
             "",
             row.symbol,
             row.side,
             row.last_qty,
             row.last_px,
             row.exec_type,
-            row.exec_ref_id,
+            names.get((place, row.exec_ref_id), row.exec_ref_id),
         )
-        booked.tell(row.order_id, row.order_id, trade)
+        booked.tell(place, trade)
     return booked
 
 

@@ -337,7 +337,7 @@ class _Folds:
 
     def _order_restated(self, seq: int, event: ev.OrderRestated) -> None:
         order = self._order(event.order_id)
-        order.order_qty = event.order_qty
+        orders.restated(order, event)
         self._allocate(seq, event.at_ns, order)
 
     def _combination_executed(
@@ -398,7 +398,7 @@ class _Folds:
 
     def _is_duplicate(self, order: WorkingOrder, event: _Filled | _Busted | _Corrected) -> bool:
         """Whether the report is in the books already. The engine does not journal one twice."""
-        key = (order.routes[event.route_id], event.exec_id, orders.symbol_of(order, event))
+        key = (event.route_id, event.exec_id, orders.symbol_of(order, event))
         is_known = key in order.executions
         self._progress.duplicate_fills += is_known
         return is_known

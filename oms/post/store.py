@@ -61,7 +61,7 @@ from sqlalchemy.types import TypeDecorator
 
 from oms.core.types import format_notional
 
-SCHEMA_VERSION: Final = 3
+SCHEMA_VERSION: Final = 4
 BUSY_TIMEOUT_S: Final = 30
 
 Row = dict[str, Any]
@@ -160,6 +160,7 @@ orders = _table(
     Column("ended", Text),  # why, other than by a full fill; empty if it has not
     Column("status", Text),
     Column("allocations", Integer),
+    Column("split", Integer),  # 1 if a corporate action has restated what it had executed
     Column("legs", Text),  # JSON: the symbols of a multileg order's legs; [] of any other
 )
 route = _table(
@@ -178,7 +179,8 @@ replace_request = _table(
 fill = _table(
     "fill",  # the sum of sign times what a row says is what stands
     Column("order_id", Big, primary_key=True, autoincrement=False),
-    Column("venue", Text, primary_key=True),
+    Column("route_id", Integer, primary_key=True, autoincrement=False),
+    Column("venue", Text),
     Column("exec_id", Text, primary_key=True),
     Column("sign", Integer, primary_key=True, autoincrement=False),  # 1, or -1: what it says is taken back
     Column("exec_type", Text),  # ExecType(150): F; H, with sign -1; G: two rows, -1 what was, 1 what is

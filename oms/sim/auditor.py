@@ -40,9 +40,11 @@ O(everything).
 """
 
 import json
+import math
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
+from fractions import Fraction
 from typing import Any, Final
 
 from oms.core import events as ev
@@ -128,6 +130,7 @@ class Auditor:
         self._reference_px: dict[str, int] = {}
         self._profiles: dict[str, ev.ProfileDefined] = {}
         self._venues: dict[str, ev.VenueDefined] = {}
+        self.reports_since: dict[str, int] = {}  # venue -> the event since which it tells of legs as it does
         self._halts: dict[tuple[str, str], tuple[str, str]] = {}
         self._destinations: dict[str, ev.DestinationDefined] = {}
         self._strategies: dict[str, ev.StrategyDefined] = {}
@@ -268,6 +271,9 @@ class Auditor:
         self._profiles[event.session_id] = event
 
     def _venue(self, event: ev.VenueDefined) -> None:
+        before = self._venues.get(event.venue)
+        if before is None or before.multileg_reports != event.multileg_reports:
+            self.reports_since[event.venue] = self.events
         self._venues[event.venue] = event
 
     def _asking_stopped(self, event: ev.AskingStopped) -> None:
@@ -304,7 +310,7 @@ class Auditor:
         self._table = Reader(event) if event.rules else None
 
     def _mass_cancel(self, event: ev.MassCancelRequested) -> None:
-        if event.affected >= 0 and (event.session_id, event.cl_ord_id) in self._client_ids:
+        if event.affected >= 0 and not self._may_use(event.session_id, event.cl_ord_id):
             self._wrong(
                 f"a request of {event.session_id} under ClOrdID {event.cl_ord_id}, which was used before"
             )
@@ -323,13 +329,38 @@ class Auditor:
             elif until and until <= today:
                 self._wrong(f"order {order['order_id']} is good until {until} and outlives {today}")
         self.day += 1
+        by_day = {name for name, profile in self._profiles.items() if profile.cl_ord_ids == "day"}
+        self._client_ids = {
+            key: order_id
+            for key, order_id in self._client_ids.items()
+            if key[0] not in by_day or self._is_alive(order_id)
+        }
 
     # -- the client's order ----------------------------------------------------------------------------------
 
     def _use(self, session_id: str, cl_ord_id: str, order_id: int) -> None:
-        """A ClOrdID belongs to what used it first. What comes by phone has none."""
-        if cl_ord_id:
-            self._client_ids.setdefault((session_id, cl_ord_id), order_id)
+        """A ClOrdID belongs to what used it first, unless it is free again. What comes by phone has none."""
+        if cl_ord_id and self._may_use(session_id, cl_ord_id):
+            self._client_ids[session_id, cl_ord_id] = order_id
+
+    def _may_use(self, session_id: str, cl_ord_id: str) -> bool:
+        """Whether nobody has the ClOrdID; or nobody any more, for a client to whom that is enough."""
+        key = (session_id, cl_ord_id)
+        if key not in self._client_ids:
+            return True
+        profile = self._profiles.get(session_id)
+        if profile is None or profile.cl_ord_ids != "open":
+            return False
+        return not self._is_alive(self._client_ids[key])
+
+    def _is_alive(self, order_id: int) -> bool:
+        """Whether anything of the order is open, or unanswered."""
+        order = self.orders.get(order_id)
+        if order is None:
+            return False
+        unanswered = order["requests"] or any(r["requests"] for r in order["routes"].values())
+        new = any(not (r["accepted"] or r["ended"]) for r in order["routes"].values())
+        return bool(self.leaves_qty(order) or unanswered or new)
 
     def _new_record(
         self, event: ev.OrderReceived | ev.OrderDenied, hold_px: int, terms: Terms | None = None
@@ -354,12 +385,14 @@ class Auditor:
                     "terms": terms or NO_TERMS,
                 }
             ],
+            "since": self.events,
             "accepted": False,
             "ended": "",
             "stopped": False,
             "suspended": False,
             "done_for_day": False,  # of one that outlives the day: nothing more today
             "held_for": "",  # the venue that it goes to when its stop price is reached
+            "mass": set(),  # the client's mass cancels that ask for it where it is worked in parts
             "plan": "",  # the strategy that works it, or the destination that it waits for
             "list_id": event.list_id,
             "waits": False,  # with its list: nobody else has it
@@ -378,7 +411,7 @@ class Auditor:
         return order
 
     def _received(self, event: ev.OrderReceived, _: None) -> None:
-        if (event.session_id, event.cl_ord_id) in self._client_ids:
+        if not self._may_use(event.session_id, event.cl_ord_id):
             self._wrong(f"a second order of {event.session_id} under ClOrdID {event.cl_ord_id}")
         order = self._new_record(event, event.hold_px, event.terms)
         order["waits"] = bool(event.list_id)
@@ -456,6 +489,8 @@ class Auditor:
         name = f"order {event.order_id}"
         if order["ended"]:
             self._wrong(f"{name} is restated after it ended")
+        if event.cum_qty:
+            self._split(event, order, route)
         if event.route_qty < route["cum_qty"]:
             self._wrong(f"{name} is restated to {event.route_qty}, {route['cum_qty']} has executed")
         if order["plan"]:
@@ -471,6 +506,27 @@ class Auditor:
         if before["order_qty"] != event.order_qty or before["price"] != event.price:
             order["versions"].append({**before, **changed})
 
+    def _split(self, event: ev.OrderRestated, order: Record, route: Record) -> None:
+        """A corporate action: every execution is of more, or less, at prices that keep its worth."""
+        name = f"order {event.order_id}"
+        if event.was_cum_qty != route["cum_qty"]:
+            self._wrong(f"{name} says {event.was_cum_qty} had executed, it was {route['cum_qty']}")
+            return
+        for (order_id, route_id, _), execution in self.executions.items():
+            if (order_id, route_id) != (event.order_id, event.route_id) or not execution["stands"]:
+                continue
+            self._add(order, route, execution, -1)
+            whole, rest = divmod(execution["last_qty"] * event.cum_qty, event.was_cum_qty)
+            if rest:
+                self._wrong(f"{name}: {execution['exec_id']} is no whole quantity after it is restated")
+            px = Fraction(execution["last_px"] * event.was_cum_qty, event.cum_qty)
+            execution["last_qty"], execution["last_px"] = whole, math.floor(px + Fraction(1, 2))
+            self._add(order, route, execution, 1)
+        if route["cum_qty"] != event.cum_qty:
+            self._wrong(
+                f"{name} is restated to {event.cum_qty} executed, its executions to {route['cum_qty']}"
+            )
+
     def _done_for_day(self, event: ev.OrderDoneForDay, order: Record) -> None:
         if order["time_in_force"] not in OUTLIVES_THE_DAY:
             self._ended(event, order)
@@ -481,11 +537,17 @@ class Auditor:
 
     def _ended(self, event: ev.OrderEvent, order: Record) -> None:
         status = END[type(event)]
+        if isinstance(event, ev.OrderCalculated):
+            if event.for_day:
+                if not order["done_for_day"]:
+                    self._wrong(f"order {event.order_id} is calculated for a day that is not done")
+                return
+            self._route_ended(event, order)
+            if order["ended"] == OrdStatus.DONE_FOR_DAY:
+                return  # which comes first
         order["stopped"] = order["suspended"] = order["done_for_day"] = False
         order["held_for"] = ""
         order["waits"] = False
-        if isinstance(event, ev.OrderCalculated):
-            self._route_ended(event, order)
         if isinstance(event, ev.OrderCanceled) and event.cl_ord_id and order["ended"] == status:
             # It ended of the venue's accord while the client asked for it: the request is answered by the
             # same end.
@@ -507,6 +569,8 @@ class Auditor:
             self._wrong(f"{event.cl_ord_id} asks for something of order {event.order_id}, which has ended")
         if not isinstance(event, ev.ReplaceRequested):
             order["requests"][event.cl_ord_id] = {"kind": CANCEL}
+            if event.mass_cl_ord_id:
+                order["mass"].add(event.mass_cl_ord_id)
             return
         profile = self._profiles.get(event.session_id)
         if order["requests"] and profile is not None and profile.second_request != "pass":
@@ -533,7 +597,7 @@ class Auditor:
     ) -> None:
         """A request that is new: its id is, and there are not too many before it."""
         key = (event.session_id, event.cl_ord_id)
-        if key in self._client_ids:
+        if not self._may_use(*key):
             self._wrong(
                 f"a request of {event.session_id} under ClOrdID {event.cl_ord_id}, which was used before"
             )
@@ -619,8 +683,10 @@ class Auditor:
             "order_qty": event.order_qty,
             "cum_qty": 0,
             "executed": 0,  # how many executions, busts and corrections were booked
+            "accepted": False,
             "ended": False,
             "requests": {},
+            "mass": set(),  # the client's mass cancels that it is part of
         }
         routed = sum(
             r["cum_qty"] if r["ended"] else max(r["order_qty"], r["cum_qty"], *r["requests"].values(), 0)
@@ -748,6 +814,8 @@ class Auditor:
                 f"order {event.order_id}: {event.cl_ord_id} names {event.orig_cl_ord_id}, no id of its route"
             )
         route["ids"].add(event.cl_ord_id)
+        if isinstance(event, ev.CancelRouted) and event.mass_cl_ord_id:
+            route["mass"].add(event.mass_cl_ord_id)
         qty = event.order_qty if isinstance(event, ev.ReplaceRouted) else 0
         route["requests"][event.cl_ord_id] = qty
         request = order["requests"].get(event.request_cl_ord_id)
@@ -761,7 +829,8 @@ class Auditor:
         known = self._venues.get(venue)
         if known is None:
             return
-        said = {name for name in terms.__struct_fields__ if getattr(terms, name)} - {"multi_leg_rpt_type_req"}
+        said = {name for name in terms.__struct_fields__ if getattr(terms, name)}
+        said -= {"multi_leg_rpt_type_req", "cash_order_qty"}
         if ord_type:
             said -= {"stop_px"}
         time_in_force = time_in_force or order["time_in_force"]
@@ -773,6 +842,11 @@ class Auditor:
             self._wrong(
                 f"order {order['order_id']} goes to {venue}, which does not know {said - set(known.terms)}"
             )
+        insts = set(terms.exec_inst.split())
+        if known.exec_insts and not insts <= set(known.exec_insts):
+            self._wrong(f"order {order['order_id']} goes to {venue}, which does not know ExecInst {insts}")
+        if known.at_close and time_in_force == "7" and (ord_type or order["ord_type"]) not in known.at_close:
+            self._wrong(f"order {order['order_id']} goes to {venue}, which has no such order at the close")
 
     def _new_venue_id(self, cl_ord_id: str) -> None:
         if cl_ord_id in self._venue_ids:
@@ -812,6 +886,17 @@ class Auditor:
             self._wrong(
                 f"order {event.order_id}: route request {event.cl_ord_id} is rejected but was not asked"
             )
+
+    def _route_accepted(self, event: ev.RouteAccepted, order: Record) -> None:
+        route = self._route(event, order)
+        if route is not None:
+            route["accepted"] = True
+
+    def _mass_cancel_rejected(self, event: ev.MassCancelRejected, order: Record) -> None:
+        if event.cl_ord_id not in order["mass"] and not any(
+            event.cl_ord_id in route["mass"] for route in order["routes"].values()
+        ):
+            self._wrong(f"order {event.order_id} is not part of mass cancel {event.cl_ord_id}")
 
     def _filled(self, event: ev.OrderFilled, order: Record) -> None:
         if event.last_qty <= 0 or not event.exec_id:
@@ -869,6 +954,7 @@ class Auditor:
             "number": route["executed"],
             "last_qty": qty,
             "last_px": px,
+            "traded": (qty, px),  # as it was said: a corporate action changes the two before
             "day": day,
             "kind": kind,
             "stands": kind != "bust",
@@ -1181,15 +1267,16 @@ class Auditor:
             if (exec_id, fill["order_id"]) in seen:
                 differences.append(f"{exec_id} is twice in the trade file")
             seen.add((exec_id, fill["order_id"]))
-            for name, value in (
-                ("symbol", row["symbol"]),
-                ("side", row["side"]),
-                ("last_qty", parse_scaled(row["last_qty"])),
-                ("last_px", parse_scaled(row["last_px"])),
+            qty, px = fill.get("traded") or (fill["last_qty"], fill["last_px"])  # a leg's are as they were
+            for name, value, ours_is in (
+                ("symbol", row["symbol"], fill["symbol"]),
+                ("side", row["side"], fill["side"]),
+                ("last_qty", parse_scaled(row["last_qty"]), qty),
+                ("last_px", parse_scaled(row["last_px"]), px),
             ):
-                if fill[name] != value:
+                if ours_is != value:
                     differences.append(
-                        f"{exec_id} {name}: the trade file says {value}, the journal {fill[name]}"
+                        f"{exec_id} {name}: the trade file says {value}, the journal {ours_is}"
                     )
             if row["cl_ord_id"] not in fill["ids"]:
                 differences.append(f"{exec_id} is of {row['cl_ord_id']}, which is not an id of its route")
@@ -1251,6 +1338,8 @@ _ORDER: Final[dict[type, Callable[[Auditor, Any, Any], None]]] = {
     ev.OrderRouted: Auditor._routed,
     ev.CancelRouted: Auditor._route_request,
     ev.ReplaceRouted: Auditor._route_request,
+    ev.RouteAccepted: Auditor._route_accepted,
+    ev.MassCancelRejected: Auditor._mass_cancel_rejected,
     ev.RouteRejected: Auditor._route_ended,
     ev.RouteCanceled: Auditor._route_ended,
     ev.RouteExpired: Auditor._route_ended,

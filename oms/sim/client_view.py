@@ -169,6 +169,8 @@ class ClientView:
         self.counts["cancel reject" if message["434"] == CxlRejResponseTo.CANCEL else "replace reject"] += 1
         # By the order that was meant: a request refused for its ClOrdID may bear that of another order.
         order = self.by_id.get(message["41"]) or self.by_id.get(cl_ord_id)
+        if order is not None and order["order_id"] and message["37"] not in ("NONE", order["order_id"]):
+            order = None  # one that was taken by phone, perhaps
         if order is not None:
             order["requests"].pop(cl_ord_id, None)
             first = self._first_cl_ord_id(order)

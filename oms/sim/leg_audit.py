@@ -285,8 +285,12 @@ class LegAudit:
                 if (order_id, leg) == (ours["order_id"], number)
             }
             same(f"{what} executions", their["executions"], rows)
-        venues = {self._of._venues.get(route["venue"]) for route in ours["routes"].values()}
-        if ours["legs"] and any(venue is not None and venue.multileg_reports == "legs" for venue in venues):
+        names = {route["venue"] for route in ours["routes"].values()}
+        venues = {self._of._venues.get(name) for name in names}
+        # What a venue told of the whole before it told of the legs only is not made of legs.
+        always = all(ours["since"] > self._of.reports_since.get(name, 0) for name in names)
+        tells_legs = any(venue is not None and venue.multileg_reports == "legs" for venue in venues)
+        if ours["legs"] and always and tells_legs:
             self._compare_combination(ours, same)
 
     def _compare_combination(self, order: Record, same: Callable[[str, Any, Any], None]) -> None:

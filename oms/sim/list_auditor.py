@@ -169,7 +169,9 @@ class ListAuditor:
         if found["refused"] or len(found["members"]) < found["total"] or member is None:
             self._wrong(f"order {order['order_id']} is of {found['name']}, which is not there as a whole")
             return
-        names = (*SAME, "terms") if isinstance(event, ev.OrderReceived) else SAME
+        names: tuple[str, ...] = (*SAME, "terms") if isinstance(event, ev.OrderReceived) else SAME
+        if member.terms is not None and member.terms.cash_order_qty and not member.order_qty:
+            names = tuple(name for name in names if name != "order_qty")  # worked out from an amount of money
         if any(getattr(member, name) != getattr(event, name) for name in names):
             self._wrong(f"order {order['order_id']} is not number {number} of {found['name']}")
 

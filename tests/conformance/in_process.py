@@ -37,7 +37,10 @@ REFERENCE_DATA: tuple[ev.Event, ...] = (
 PROFILE: dict[str, Callable[[str], dict[str, object]]] = {
     "pending": lambda what: {"pending_reports": what == "on"},
     "poss_resend": lambda what: {"poss_resend": what},
-    "second_request": lambda what: {"second_request": what},
+    **{
+        name: lambda what, name=name: {name: what}
+        for name in ("second_request", "cl_ord_ids", "busts", "final_fill", "late_cancel")
+    },
 }
 """The directives that are about how the client wants to be talked to."""
 

@@ -20,7 +20,7 @@ import msgspec
 import pytest
 
 from oms.conformance import kit, settings, show
-from oms.conformance.kit import FAILED, PASSED, SKIPPED, Kit, Result, cases
+from oms.conformance.kit import FAILED, NOT_COMPARABLE, PASSED, SKIPPED, Kit, Result, cases
 from oms.conformance.ours import target_of
 from oms.conformance.settings import Target
 from oms.conformance.sockets import Absent, Ask, Sockets
@@ -29,28 +29,26 @@ from tests.support.engine_process import ROOT, EngineProcess, free_port
 TIMEOUT_S = 0.5
 
 
-def copy_of_config(folder: Path, port: int) -> Path:
-    """config/conformance.toml and all it names, on other ports."""
+def copy_of_config(folder: Path, port: int, name: str = "conformance") -> Path:
+    """config/conformance.toml, or another one, and all it names, on other ports."""
     shutil.copytree(ROOT / "config", folder / "config")
     shutil.copytree(ROOT / "sessions", folder / "sessions")
-    path = folder / "config" / "conformance.toml"
-    text = path.read_text().replace("9888", str(port)).replace("var/conformance/", f"{folder}/")
+    path = folder / "config" / f"{name}.toml"
+    text = re.sub(r"(?<=:)98\d\d", str(port), path.read_text()).replace(f"var/{name}/", f"{folder}/")
     text = text.replace("operator.sock", "op.sock")
     path.write_text(text)
-    venue = folder / "sessions" / "conformance-venue.cfg"
-    text = venue.read_text()
-    for known in ("9889", "9890"):
-        text = text.replace(known, str(free_port()))
-    venue.write_text(text)
+    for venue in (folder / "sessions").glob("*venue*.cfg"):
+        text = re.sub(r"(?<=SocketConnectPort=)\d+", lambda _: str(free_port()), venue.read_text())
+        venue.write_text(text)
     return path
 
 
 class Place:
     """An engine for the kit, and what the kit has to know of it."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, name: str = "conformance") -> None:
         self.engine = EngineProcess(folder)
-        self.engine.config = copy_of_config(folder, self.engine.port)
+        self.engine.config = copy_of_config(folder, self.engine.port, name)
         self.target = target_of(self.engine.config, folder)
         self.ask: Ask = self.engine.ask
 
@@ -111,6 +109,64 @@ def test_nobody_at_the_desk(place: Place) -> None:
         "fix44-A.1.a-t2-instead": "halt symbol: nobody is at the desk of the OMS",
         "fix44-E.1.a": "phone P: nobody is at the desk of the OMS",
     }
+
+
+# -- an engine with limits, and a venue that cannot do everything -------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
+    made = Place(tmp_path_factory.mktemp("desk"), "desk")
+    made.engine.start()
+    yield made
+    made.engine.end()
+
+
+def test_an_engine_with_collars_limits_and_a_simple_venue_fails_no_run(desk: Place) -> None:
+    names = ["A.1.a", "C.2.a", "E.1.e", "E.1.f", "H.1.a", "I.1.a", "J.1.a", "K.1.a", "L.1.b"]
+    results = desk.play(*names)
+    assert [r for r in results if r.outcome == FAILED] == []
+    why = {r.scenario: r.why for r in results if r.outcome == NOT_COMPARABLE}
+    assert why == {
+        "E.1.e": "SIM is not sent ExecInst Z",
+        "E.1.f": "SIM is not sent OrdType 3",
+        "H.1.a": "SIM is not sent TimeInForce 1",
+        "K.1.a": "SIM is not sent ExecInst J",
+    }
+    assert {r.scenario for r in results if r.outcome == PASSED} >= {"A.1.a", "I.1.a", "J.1.a", "L.1.b"}
+
+
+def test_runs_that_would_use_an_account_up_sell_what_others_have_bought(desk: Place) -> None:
+    """The position limit is 100000, and 20 times 10000 are executed."""
+    [client, *_] = [c for c in desk.target.clients if c.name == "CLIENT50"]
+    venue = desk.target.venues[0]
+    target = msgspec.structs.replace(
+        desk.target,
+        clients=(client,),
+        venues=(msgspec.structs.replace(venue, symbols=venue.symbols[:1]),),
+    )
+    with Sockets(target, timeout_s=TIMEOUT_S) as sockets:
+        sockets.connect()
+        kit = Kit(sockets, desk.ask)
+        [case] = cases(only=["fix44-A.1.a"])[:1]
+        assert [kit.play_one(case).outcome for _ in range(20)] == [PASSED] * 20
+
+
+def test_an_account_with_too_little_left_says_nothing_of_the_oms(desk: Place) -> None:
+    [client] = [c for c in desk.target.clients if c.name == "CLIENT2"]
+    # The kit does not know of the limit of this one.
+    client = msgspec.structs.replace(client, accounts=("ACC-SMALL",), limits={})
+    [result, *_] = desk.play("A.1.a", target=msgspec.structs.replace(desk.target, clients=(client,)))
+    assert result.outcome == NOT_COMPARABLE
+    assert result.why.endswith("but at the client 35=8 150=8 58=buying_power: 500000 USD exceeds what is left"
+                               " of the buying power, 10000")  # fmt: skip
+    # And if it does:
+    [client] = [c for c in desk.target.clients if c.name == "CLIENT2"]
+    client = msgspec.structs.replace(client, accounts=("ACC-SMALL",))
+    [result, *_] = desk.play("A.1.a", target=msgspec.structs.replace(desk.target, clients=(client,)))
+    assert (result.outcome, result.why) == (
+        NOT_COMPARABLE, "no account of CLIENT2 has enough left for an order of this size",
+    )  # fmt: skip
 
 
 # -- an OMS that is wrong ------------------------------------------------------------------------------------
@@ -329,10 +385,13 @@ def test_the_settings_to_copy_describe_our_own_engine() -> None:
     [
         (("SecondRequest=queue", "SecondRequest=maybe"), "SecondRequest is one of pass, queue, refuse, not 'maybe'"),
         (("ConnectionType=acceptor", "ConnectionType=both"), "ConnectionType is initiator"),
+        (("Busts=restate", "Busts=D"), "Busts is one of cancel, restate, not 'D'"),
+        (("Price=50", "MaxOrderQty=few"), "MaxOrderQty is not a number: 'few'"),
+        (("FinalFill=done_for_day", "MaxPosition=none"), "MaxPosition is not a number: 'none'"),
         (("SocketAcceptPort=9889", "SocketAcceptPort=high"), "SocketAcceptPort is not a number: 'high'"),
         (("SenderCompID=BROKER\n", ""), "a [SESSION] has no SenderCompID"),
         (("ConnectionType=acceptor", "ConnectionType=initiator\nAccount=A\nSocketConnectHost=x\nSocketConnectPort=1"),
-         "10 client sessions and 0 venue sessions"),
+         "13 client sessions and 0 venue sessions"),
         (("[DEFAULT]", "[DEFAULT"), "line 10: neither a section nor a setting"),
     ],
 )  # fmt: skip
@@ -347,14 +406,17 @@ def test_settings_that_are_wrong(tmp_path: Path, change: tuple[str, str], says: 
 # -- which run goes where ------------------------------------------------------------------------------------
 
 NEEDS = {
-    "fix44-A.1.a": {},
+    "fix44-A.1.a": {"final_fill": "pass"},
     "fix44-A.1.a-t2-instead": {},
     "fix44-B.1.a": {"pending": "on"},
     "fix44-B.1.a-t4-instead": {"pending": "off"},
-    "fix44-D.1.a": {"pending": "on"},
-    "fix44-D.2.a": {"pending": "on", "second_request": "queue"},
+    "fix44-B.1.c": {"pending": "on", "final_fill": "pass", "late_cancel": "reject"},
+    "fix44-D.1.a": {"pending": "on", "final_fill": "pass"},
+    "fix44-D.2.a": {"pending": "on", "second_request": "queue", "final_fill": "pass"},
     "fix44-D.2.d": {"pending": "on", "second_request": "refuse"},
-    "fix44-F.1.b": {"poss_resend": "status"},
+    "fix44-F.1.a": {"cl_ord_ids": "session"},
+    "fix44-F.1.b": {"poss_resend": "status", "cl_ord_ids": "session"},
+    "fix44-J.1.b": {"pending": "on", "busts": "cancel"},
 }
 
 
@@ -362,4 +424,4 @@ def test_a_run_needs_what_makes_a_difference_to_it() -> None:
     found = {case.run.name: kit.needs(case.run) for case in cases(["fix44"])}
     assert {name: found[name] for name in NEEDS} == NEEDS
     # Where requests are open together and nothing is said of it, they are passed on.
-    assert [n for n, need in found.items() if need.get("second_request") == "pass"] == []
+    assert [n for n, need in found.items() if need.get("second_request") == "pass"] == ["fix44-D.2.b"]

@@ -47,6 +47,13 @@ def test_what_a_transcript_says() -> None:
     assert [line.at for line in before(transcript.lines, "t2")] == ["t1", "t1"]
 
 
+def test_a_transcript_says_what_it_was_derived_from() -> None:
+    derived = GOOD.replace("# A note,", "# Derived: from others\n# A note,")
+    transcript = parse_text(derived, PATH)
+    assert (transcript.derived, transcript.notes) == ("from others", ("A note,", "on two lines."))
+    assert parse_text(GOOD, PATH).derived == ""
+
+
 def test_the_runs_of_a_transcript() -> None:
     main, first, second = runs(parse_text(GOOD, PATH))
     assert [run.name for run in (main, first, second)] == [

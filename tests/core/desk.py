@@ -56,7 +56,13 @@ def scaled(number: str | int) -> int:
 
 
 def terms(
-    stop: str = "", min_qty: str = "", max_floor: str = "", exec_inst: str = "", until: str = "", **more: str
+    stop: str = "",
+    min_qty: str = "",
+    max_floor: str = "",
+    exec_inst: str = "",
+    until: str = "",
+    cash: str = "",
+    **more: str,
 ) -> Terms | None:
     """What few orders say; None if nothing is."""
     found = Terms(
@@ -65,6 +71,7 @@ def terms(
         min_qty=Qty(scaled(min_qty or 0)),
         max_floor=Qty(scaled(max_floor or 0)),
         expire_date=until,
+        cash_order_qty=Qty(scaled(cash or 0)),
         **more,
     )
     return found if found != Terms() else None
@@ -178,6 +185,7 @@ KEY_FIELDS: dict[type, tuple[str, ...]] = {
     ev.RequestQueued: ("cl_ord_id", "order_qty", "price"),
     ev.TradeUnknown: ("venue", "exec_id", "dk_reason"),
     ev.MassCancelRequested: ("cl_ord_id", "affected", "text"),
+    ev.MassCancelRejected: ("cl_ord_id", "cxl_rej_reason", "text"),
     ev.MassStatusRequested: ("order_id", "total", "is_last"),
     ev.ListReceived: ("list_id", "total"),
     ev.ListDenied: ("list_id", "list_reject_reason", "text"),
@@ -397,9 +405,11 @@ class Desk:
     def ask_list(self, list_id: str) -> list[str]:
         return self.do(cmd.RequestListStatus(ALPHA, list_id))
 
-    def profile(self, second_request: str = "pass", poss_resend: str = "status") -> None:
-        """How ALPHA wants to be talked to."""
-        self._take(ev.ProfileDefined(self.now_ns, ALPHA, True, poss_resend, second_request))
+    def profile(
+        self, second_request: str = "pass", poss_resend: str = "status", *, of: str = ALPHA, **more: Any
+    ) -> None:
+        """How ALPHA, or somebody else, wants to be talked to."""
+        self._take(ev.ProfileDefined(self.now_ns, of, True, poss_resend, second_request, **more))
 
     # -- the venue: `of` is the client's ClOrdID, of an order or of a request; "#1" is order 1 ---------------
 
@@ -464,6 +474,15 @@ class Desk:
     def rejected(self, of: str, text: str = "no", route: int = 1) -> list[str]:
         return self.report(
             of, ExecType.REJECTED, OrdStatus.REJECTED, ord_rej_reason=99, text=text, route=route
+        )
+
+    def mass_refused(self, of: str, reason: int = 0, text: str = "too late") -> list[str]:
+        """OrderCancelReject(9) to the newest cancel of an order that was our own wish."""
+        order = self.order(of)
+        own = [r.cl_ord_id for route in order.routes for r in route.requests if not r.request_cl_ord_id]
+        cl_ord_id = own[-1] if own else "e-0"
+        return self.do(
+            cmd.VenueCancelReject(order.routes[0].venue, cl_ord_id, cxl_rej_reason=reason, text=text)
         )
 
     def refused(self, of: str, reason: int = 0, text: str = "too late", route: int = 1) -> list[str]:
@@ -670,6 +689,10 @@ class Recount:
             if isinstance(event, ev.ExecutionCorrected | ev.LegCorrected):
                 rows[event.exec_id] = [len(rows), event.last_qty, event.last_px, before[3], True]
         elif isinstance(event, ev.OrderRestated):
+            for row in order["executions"][event.route_id].values() if event.cum_qty else ():
+                if row[4]:
+                    row[1] = row[1] * event.cum_qty // event.was_cum_qty
+                    row[2] = (2 * row[2] * event.was_cum_qty + event.cum_qty) // (2 * event.cum_qty)
             order["qty"], order["px"] = event.order_qty, event.price
             order["hold"] = event.price if order["limit"] else order["hold"]
             order["suspended"] = order["done today"] = False
@@ -696,6 +719,8 @@ class Recount:
         elif type(event) in FLAGS:
             name, value = FLAGS[type(event)]
             order[name] = value
+        elif isinstance(event, ev.OrderCalculated) and (event.for_day or order["ended"] == "3"):
+            pass
         elif type(event) in ENDS or isinstance(event, ev.OrderDoneForDay):
             order["ended"] = ENDS.get(type(event), OrdStatus.DONE_FOR_DAY)
             order["stopped"] = order["suspended"] = order["done today"] = False

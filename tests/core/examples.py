@@ -6,7 +6,7 @@ from oms.core.types import Leg, ListMember, Px, Qty, Terms
 BIG = 2**63 - 1
 
 LEG = Leg("S", "2", Qty(5), "r", "O", Px(-6), Px(7))
-TERMS = Terms(Px(5), "1 G", Qty(6), Qty(7), "T", "D", Px(-8), "2", "p", "0.1", (LEG,), "1")
+TERMS = Terms(Px(5), "1 G", Qty(6), Qty(7), "T", "D", Px(-8), "2", "p", "0.1", (LEG,), "1", Qty(9))
 
 MEMBER = ListMember(5, "c", "A", "S", "1", Qty(6), "2", Px(7), "0", TERMS)
 
@@ -45,7 +45,7 @@ EXAMPLES: tuple[ev.Event, ...] = (
     ev.OrderRouted(1, 2, 3, "v", "c", Qty(5), Px(6), "1", "r", "f", "d", Terms(target_strategy="2"), "3"),
     ev.RouteAccepted(1, 2, 3, "V"),
     ev.RouteRejected(1, 2, 3, 5, "t"),
-    ev.CancelRouted(1, 2, 3, "c", "o", "r"),
+    ev.CancelRouted(1, 2, 3, "c", "o", "r", "m"),
     ev.ReplaceRouted(1, 2, 3, "c", "o", "r", Qty(5), Px(6)),
     ev.RouteCanceled(1, 2, 3, "c", "t"),
     ev.RouteReplaced(1, 2, 3, "c", "V"),
@@ -55,16 +55,31 @@ EXAMPLES: tuple[ev.Event, ...] = (
     ev.ReportQuestioned(1, 2, "s", "r", "x", "t"),
     ev.ExecutionBusted(1, 2, 3, "x", "y", Qty(5), Px(6), 7, "t"),
     ev.ExecutionCorrected(1, 2, 3, "x", "y", Qty(5), Px(6), Qty(7), Px(8), 9, "t"),
-    ev.OrderRestated(1, 2, 3, "5", Qty(6), Px(7), Qty(8), "t", "x"),
+    ev.OrderRestated(1, 2, 3, "5", Qty(6), Px(7), Qty(8), "t", "x", Qty(10), Qty(5)),
     ev.OrderStopped(1, 2, 3, Qty(5), Px(6), "t", "x"),
     ev.OrderSuspended(1, 2, 3, "t", "x"),
     ev.OrderTriggered(1, 2, 3, "t", "x"),
-    ev.OrderCalculated(1, 2, 3, "t", "x"),
+    ev.OrderCalculated(1, 2, 3, "t", "x", True),
     ev.RequestQueued(1, 2, "s", "c", "o", "2", Qty(5), Px(6), Terms(exec_inst="G"), True),
     ev.DayEnded(1, "w"),
-    ev.ProfileDefined(1, "s", True, "status", "pass", ("15",), ("47", "7"), (("1", "H"), ("2", ""))),
+    ev.ProfileDefined(
+        1,
+        "s",
+        True,
+        "status",
+        "pass",
+        ("15",),
+        ("47", "7"),
+        (("1", "H"), ("2", "")),
+        "day",
+        "order",
+        "restate",
+        "trade",
+        "silent",
+        "logon",
+    ),
     ev.TradeUnknown(1, "v", "V", "x", "D", "S", "1", Qty(5), Px(6), "t"),
-    ev.VenueDefined(1, "v", ("1", "2"), ("0",), ("stop_px", "min_qty"), "legs"),
+    ev.VenueDefined(1, "v", ("1", "2"), ("0",), ("stop_px", "min_qty"), "legs", ("G",), ("5",)),
     ev.MassCancelRequested(1, "s", "c", "1", "S", "2", -1, "t"),
     ev.MassStatusRequested(1, 2, "s", "m", 5, True),
     ev.OrderHeld(1, 2, "v", "r", "f"),
@@ -81,6 +96,7 @@ EXAMPLES: tuple[ev.Event, ...] = (
     ev.LegFilled(1, 2, 3, 4, "S", "2", "x", Qty(5), Px(6), 7),
     ev.LegBusted(1, 2, 3, 4, "x", "y", Qty(5), Px(6), 7, "t"),
     ev.LegCorrected(1, 2, 3, 4, "x", "y", Qty(5), Px(6), Qty(7), Px(8), 9, "t"),
+    ev.MassCancelRejected(1, 2, "m", 5, "t"),
     ev.RoutingDefined(
         1,
         "w",

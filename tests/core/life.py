@@ -13,6 +13,7 @@ import msgspec
 
 from oms.core import commands as cmd
 from oms.core import events as ev
+from oms.core.order import Execution
 from oms.core.types import ExecType, ListMember, OrdStatus, Px, Qty, Side, Terms
 from tests.core import combinations
 from tests.core.desk import ALPHA, BRAVO, FIRM, LSE, SIM, START_NS, Desk, member, scaled, terms
@@ -316,11 +317,34 @@ class Life:
         rng.choice((
             lambda: desk.restated(of, rng.choice(("0", "100", "250")), rng.choice(("0", "89", "90.5"))),
             lambda: desk.restated(of, rng.choice(("0", "100", "250")), rng.choice(("0", "89", "90.5"))),
+            lambda: self.restate_executed(of),
+            lambda: desk.mass_refused(of),
             lambda: desk.report(of, ExecType.STOPPED, **price),
             lambda: desk.report(of, ExecType.SUSPENDED),
             lambda: desk.report(of, ExecType.TRIGGERED),
             lambda: desk.report(of, ExecType.CALCULATED),
         ))()  # fmt: skip
+
+    def restate_executed(self, of: str) -> None:
+        """A split, a reverse split, or an execution less, as a venue might say them in a restatement."""
+        route = self.desk.order(of).routes[0]
+        executed = [x for x in route.executions.values() if x.stands] or [Execution(1, 0, 0, 1)]
+        kind, cum_qty = self.rng.choice(
+            (
+                ("0", route.cum_qty * 2),
+                ("0", route.cum_qty // 2),
+                ("5", route.cum_qty - self.rng.choice(executed).qty),
+                ("5", route.cum_qty - self.rng.choice(executed).qty // 2),
+            )
+        )
+        self.desk.report(
+            of,
+            ExecType.RESTATED,
+            order_qty=Qty(route.order_qty * 2 if cum_qty > route.cum_qty else 0),
+            cum_qty=Qty(cum_qty),
+            exec_restatement_reason=kind,
+            exec_ref_id=self.rng.choice(("", *route.executions)),
+        )
 
     def again(self) -> None:
         """What a venue reported before comes again, some of it much later."""
@@ -402,9 +426,31 @@ class Life:
             lambda: desk.end_day(rng.choice((0, 1, 1))),
             lambda: desk.profile(rng.choice(("queue", "queue", "pass", "refuse")), rng.choice(("status", "ignore"))),
             lambda: desk.profile("queue"),
+            lambda: desk.profile(
+                rng.choice(("queue", "pass")),
+                cl_ord_ids=rng.choice(("session", "day", "open")),
+                final_fill=rng.choice(("pass", "trade", "done_for_day", "calculated")),
+            ),
+            lambda: desk.profile(
+                of=rng.choice((SIM, LSE)),
+                exec_ids=rng.choice(("order", "day")),
+                busts=rng.choice(("cancel", "restate")),
+                final_fill=rng.choice(("pass", "trade", "done_for_day")),
+                late_cancel=rng.choice(("reject", "silent")),
+                reset=rng.choice(("accept", "day")),
+            ),
+            lambda: desk._take(ev.SessionReset(desk.now_ns, rng.choice((SIM, LSE, ALPHA)))),
             lambda: desk.cancel_all(self.new_id(), rng.choice(("", "IBM", "VOD"))),
+            self.mass_cancel_refused,
             lambda: desk.ask_all(rng.choice(("", "IBM"))),
         ))()  # fmt: skip
+
+    def mass_cancel_refused(self) -> None:
+        """Of all orders; the venues refuse it for some."""
+        self.desk.cancel_all(self.new_id())
+        asked = [order for order in self.desk.state.orders.values() if any(r.requests for r in order.routes)]
+        for order in asked[-3:]:
+            self.desk.mass_refused(f"#{order.order_id}")
 
 
 def kinds_of(events: list[ev.Event]) -> set[str]:

@@ -43,6 +43,7 @@ class Order:
     stop: str = ""
     min_qty: str = ""
     max_floor: str = ""
+    cash: str = ""
 
     def ask(self) -> Ask:
         kind = self.ord_type or (OrdType.LIMIT if self.px else OrdType.MARKET)
@@ -59,7 +60,7 @@ class Order:
             price,
             self.tif,
             None,
-            terms(stop=self.stop, min_qty=self.min_qty, max_floor=self.max_floor),
+            terms(stop=self.stop, min_qty=self.min_qty, max_floor=self.max_floor, cash=self.cash),
         )
 
 
@@ -233,6 +234,7 @@ LADDER: tuple[tuple[str, dict[str, Any]], ...] = (
     ("trading_halted",         {"halted": True}),
     ("unknown_symbol",         {"symbol": "XXX"}),
     ("unsupported_order",      {"tif": "8"}),
+    ("cash_order_qty",         {"qty": "0", "cash": "5"}),
     ("lot_size",               {"qty": "10001.5"}),
     ("tick_size",              {"px": "300.005"}),
     ("stop_price",             {"ord_type": "4", "stop": "95.005"}),

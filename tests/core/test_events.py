@@ -31,14 +31,14 @@ GOLDEN = {
     "ReferencePriceChanged":   "951101a153fba176",
     "TradingHalted":           "961201a76163636f756e74a141a177a179",
     "TradingResumed":          "961301a76163636f756e74a141a177a179",
-    "OrderReceived":           "9f140102a173a163a141a153a13105a13206a130079c05a33120470607a154a144f8a132a170a3302e319197a153a13205a172a14ffa07"
-                               "a131a16c",
+    "OrderReceived":           "9f140102a173a163a141a153a13105a13206a130079d05a33120470607a154a144f8a132a170a3302e319197a153a13205a172a14ffa07"
+                               "a13109a16c",
     "OrderDenied":             "dc0010150102a173a163a141a153a13105a13206a130a17207a174a16c",
     "OrderAccepted":           "94160102a14e",
     "OrderRejected":           "9517010205a174",
     "OrderFilled":             "9818cf18ea64683115dd150201a178cf7fffffffffffffffd3800000000000000106",
-    "CancelRequested":         "96190102a173a163a16f",
-    "ReplaceRequested":        "9a1a0102a173a163a16f0506079c05a00000a0a000a0a0a090a0",
+    "CancelRequested":         "97190102a173a163a16fa0",
+    "ReplaceRequested":        "9a1a0102a173a163a16f0506079d05a00000a0a000a0a0a090a000",
     "RequestDenied":           "9a1b0102a173a163a16fa13105a172a174",
     "RequestRejected":         "981c0102a163a16fa13205a174",
     "OrderCanceled":           "961d0102a163a174a138",
@@ -46,10 +46,10 @@ GOLDEN = {
     "OrderExpired":            "941f0102a174",
     "OrderDoneForDay":         "94200102a174",
     "StatusRequested":         "98210102a173a163a169a153a131",
-    "OrderRouted":             "9e28010203a176a1630506a131a172a166a1649c00a00000a0a000a132a0a090a0a133",
+    "OrderRouted":             "9e28010203a176a1630506a131a172a166a1649d00a00000a0a000a132a0a090a000a133",
     "RouteAccepted":           "9529010203a156",
     "RouteRejected":           "962a01020305a174",
-    "CancelRouted":            "972b010203a163a16fa172",
+    "CancelRouted":            "982b010203a163a16fa172a16d",
     "ReplaceRouted":           "992c010203a163a16fa1720506",
     "RouteCanceled":           "962d010203a163a174",
     "RouteReplaced":           "962e010203a163a156",
@@ -59,21 +59,22 @@ GOLDEN = {
     "ReportQuestioned":        "97320102a173a172a178a174",
     "ExecutionBusted":         "9a33010203a178a179050607a174",
     "ExecutionCorrected":      "9c34010203a178a1790506070809a174",
-    "OrderRestated":           "9a35010203a135060708a174a178",
+    "OrderRestated":           "9c35010203a135060708a174a1780a05",
     "OrderStopped":            "98360102030506a174a178",
     "OrderSuspended":          "9637010203a174a178",
     "OrderTriggered":          "9638010203a174a178",
-    "OrderCalculated":         "9639010203a174a178",
-    "RequestQueued":           "9b3a0102a173a163a16fa13205069c00a1470000a0a000a0a0a090a0c3",
+    "OrderCalculated":         "9739010203a174a178c3",
+    "RequestQueued":           "9b3a0102a173a163a16fa13205069d00a1470000a0a000a0a0a090a000c3",
     "DayEnded":                "933b01a177",
-    "ProfileDefined":          "993c01a173c3a6737461747573a47061737391a2313592a23437a1379292a131a14892a132a0",
+    "ProfileDefined":          "9f3c01a173c3a6737461747573a47061737391a2313592a23437a1379292a131a14892a132a0a3646179a56f72646572a7726573746174"
+                               "65a57472616465a673696c656e74a56c6f676f6e",
     "TradeUnknown":            "9b3d01a176a156a178a144a153a1310506a174",
-    "VenueDefined":            "973e01a17692a131a13291a13092a773746f705f7078a76d696e5f717479a46c656773",
+    "VenueDefined":            "993e01a17692a131a13291a13092a773746f705f7078a76d696e5f717479a46c65677391a14791a135",
     "MassCancelRequested":     "993f01a173a163a131a153a132ffa174",
     "MassStatusRequested":     "97400102a173a16d05c3",
     "OrderHeld":               "96410102a176a172a166",
-    "ListReceived":            "974601a173a16c05a132929a05a163a141a153a13106a13207a1309c05a33120470607a154a144f8a132a170a3302e319197a153a13205"
-                               "a172a14ffa07a1319a06a164a141a153a13207a13100a130c0",
+    "ListReceived":            "974601a173a16c05a132929a05a163a141a153a13106a13207a1309d05a33120470607a154a144f8a132a170a3302e319197a153a13205"
+                               "a172a14ffa07a131099a06a164a141a153a13207a13100a130c0",
     "ListDenied":              "9a4701a173a16c06a17405010292a163a164",
     "ListRequestDenied":       "9a4801a173a16c05a17406020391a163",
     "ListExecuted":            "944901a173a16c",
@@ -84,8 +85,9 @@ GOLDEN = {
     "LegFilled":               "9b5001020304a153a132a178050607",
     "LegBusted":               "9b5101020304a178a179050607a174",
     "LegCorrected":            "9d5201020304a178a1790506070809a174",
+    "MassCancelRejected":      "965a0102a16d05a174",
     "RoutingDefined":          "976401a1779194a16ea1769192a2757092a174a1759193a474696d6505069192a16c92a153a1549192a153079192a14d919208f7",
-    "DestinationDefined":      "976901a164a176a77265726f757465a1659c00a00000a0a000a132a0a090a0",
+    "DestinationDefined":      "976901a164a176a77265726f757465a1659d00a00000a0a000a132a0a090a000",
     "StrategyDefined":         "9a6a01a173a4747761709292a1640592a16506a46465736b0708090a",
     "OrderPlanned":            "966b0102a173a172a166",
     "OrderWorked":             "986c01020592a6726174653a76a6646f776e3a770607a174",
@@ -130,6 +132,10 @@ FORMERLY: tuple[tuple[str, ev.Event], ...] = (
         ev.DestinationDefined(1, "d", "v", "reroute", "e", Terms(target_strategy="2")),
     ),
     (
+        "976901a164a176a77265726f757465a1659c00a00000a0a000a132a0a090a0",
+        ev.DestinationDefined(1, "d", "v", "reroute", "e", Terms(target_strategy="2")),
+    ),
+    (
         "9e140102a173a163a141a153a13105a13206a130079a05a33120470607a154a144f8a132a170a3302e31",
         ev.OrderReceived(
             1, 2, "s", "c", "A", "S", "1", Qty(5), "2", Px(6), "0", Px(7),
@@ -144,9 +150,26 @@ FORMERLY: tuple[tuple[str, ev.Event], ...] = (
         "9a3a0102a173a163a16fa13205069a00a1470000a0a000a0a0a0",
         ev.RequestQueued(1, 2, "s", "c", "o", "2", Qty(5), Px(6), Terms(exec_inst="G")),
     ),
+    ("96190102a173a163a16f", ev.CancelRequested(1, 2, "s", "c", "o")),
+    ("972b010203a163a16fa172", ev.CancelRouted(1, 2, 3, "c", "o", "r")),
+    ("9639010203a174a178", ev.OrderCalculated(1, 2, 3, "t", "x")),
+    (
+        "9a35010203a135060708a174a178",
+        ev.OrderRestated(1, 2, 3, "5", Qty(6), Px(7), Qty(8), "t", "x"),
+    ),
+    (
+        "993c01a173c3a6737461747573a47061737391a2313592a23437a1379292a131a14892a132a0",
+        ev.ProfileDefined(
+            1, "s", True, "status", "pass", ("15",), ("47", "7"), (("1", "H"), ("2", ""))
+        ),
+    ),
     (
         "963e01a17692a131a13291a13092a773746f705f7078a76d696e5f717479",
         ev.VenueDefined(1, "v", ("1", "2"), ("0",), ("stop_px", "min_qty")),
+    ),
+    (
+        "973e01a17692a131a13291a13092a773746f705f7078a76d696e5f717479a46c656773",
+        ev.VenueDefined(1, "v", ("1", "2"), ("0",), ("stop_px", "min_qty"), "legs"),
     ),
 )  # fmt: skip
 """Lines of older versions, with the event that they must still be read as: new fields have defaults."""

@@ -202,7 +202,9 @@ def test_a_status_asked_for_under_an_older_id_names_both(office: Office) -> None
     office.say(ALPHA, new("A"))
     office.say(ALPHA, replace("B", "A", 80))
     office.say(SIM, report("e-1-1-2", "v1", "5", "0"))
-    assert office.say(ALPHA, ask("A")) == ["ALPHA 35=8 150=I 39=0 11=B 41=A 38=80 14=0 151=80"]
+    assert office.say(ALPHA, ask("A")) == [
+        "ALPHA 35=8 150=I 39=0 11=B 41=A 38=80 14=0 151=80 58=Nothing Done"
+    ]
 
 
 def test_a_replaced_report_adds_up_where_more_had_executed(office: Office) -> None:

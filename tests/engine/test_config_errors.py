@@ -135,6 +135,51 @@ def test_file_that_is_no_text_is_named(path: Path, name: str) -> None:
     assert str(file) in refusal(path)
 
 
+STYLES = (
+    # key                       what is said of it
+    ('cl_ord_ids = "week"',     "profile[...].cl_ord_ids: Invalid enum value 'week'"),
+    ('exec_ids = "session"',    "profile[...].exec_ids: Invalid enum value 'session'"),
+    ('busts = "H"',             "profile[...].busts: Invalid enum value 'H'"),
+    ('final_fill = "done"',     "profile[...].final_fill: Invalid enum value 'done'"),
+    ('late_cancel = true',      "profile[...].late_cancel: Expected `str`, got `bool`"),
+    ('reset = "Y"',             "profile[...].reset: Invalid enum value 'Y'"),
+    ('resets = "accept"',       "unknown key profile[...].resets"),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(("key", "says"), STYLES)
+def test_a_profile_that_says_what_there_is_not_is_named_with_its_line(
+    path: Path, key: str, says: str
+) -> None:
+    path.write_text(f"{path.read_text()}\n[profile.CLIENT1]\n{key}\n")
+    assert refusal(path) == f"{path}, line {line_of(path, key)}: {says}"
+
+
+WRONG_SIDE = (
+    ("CLIENT1", "exec_ids",   "day",    "is for a venue's session"),
+    ("CLIENT1", "reset",      "logon",  "is for a venue's session"),
+    ("CLIENT1", "reset",      "day",    "is for a venue's session"),
+    ("SIM",     "cl_ord_ids", "day",    "is for a client's session"),
+    ("SIM",     "cl_ord_ids", "open",   "is for a client's session"),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "key", "value", "says"), WRONG_SIDE)
+def test_a_profile_that_says_of_one_side_what_the_other_has(
+    path: Path, name: str, key: str, value: str, says: str
+) -> None:
+    path.write_text(f'{path.read_text()}\n[profile.{name}]\n{key} = "{value}"\n')
+    assert refusal(path) == f"{path}: [profile.{name}]: {key} = {value!r} {says}"
+
+
+def test_a_venue_of_4_2_that_is_to_have_what_its_version_has_no_words_for(path: Path) -> None:
+    change(path.parent / "venue.cfg", "BeginString=FIX.4.4", "BeginString=FIX.4.2")
+    change(path.parent / "venue.cfg", "DataDictionary=FIX44.xml", "DataDictionary=FIX42.xml")
+    more = '\n[capability.SIM]\nord_types = ["1", "2", "J"]\ntimes_in_force = ["0"]\n'
+    path.write_text(path.read_text() + more)
+    assert refusal(path) == f"{path}: [capability.SIM]: ord_types: FIX 4.2 has no words for J"
+
+
 # -- what it names -------------------------------------------------------------------------------------------
 
 

@@ -229,6 +229,14 @@ def test_what_the_venue_and_the_engine_refuse(desk: Desk, version: str) -> None:
     # The engine's own: more than any order may have.
     order.client.order(order.symbol, "1", 10_000_000, "10")
     is_told(order, "8", "8")
+    # What the venue's version has no words for is denied before it is routed; 4.2 has none for Z.
+    if version != "FIX.4.2":
+        order.client.order(order.symbol, "1", 100, "10", t18="Z")
+        if desk.venue_version == "FIX.4.2":
+            assert "does not support ExecInst Z" in is_told(order, "8", "8")[58]
+        else:
+            order.says(order.at_venue(), "8", "8", t58="no")
+            is_told(order, "8", "8", t58="no")
     # An order that nobody knows.
     order.client.status("nobody", order.symbol, "1")
     is_told(order, "I", "8", t11="nobody", t37="NONE")

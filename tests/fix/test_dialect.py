@@ -8,16 +8,22 @@ of order that the encoder has.
 from functools import cache
 
 import pytest
+from msgspec import structs
 
 from oms.conformance.play import Player
 from oms.conformance.transcript import all_runs
+from oms.core.controls import Ask
+from oms.core.events import VenueDefined
 from oms.core.order import Order, Request, Version
-from oms.core.types import Px, Qty
+from oms.core.routing import venue_lacks
+from oms.core.types import SCALE, Px, Qty, Terms
 from oms.fix import dialect
 from oms.fix.decode import Malformed
-from oms.fix.dialect import FIX42, FIX44, FIX50SP2, WRITERS, canonical, unsayable
-from oms.fix.wire import fields
+from oms.fix.dialect import FIX42, FIX44, FIX50SP2, VENUE_42, WRITERS, canonical, unsayable, within_42
+from oms.fix.encode import terms_text
+from oms.fix.wire import SOH, fields
 from tests.conformance.in_process import CLIENT, VENUE, InProcess
+from tests.core.desk import Desk
 from tests.support.dictionaries import dictionary, faults, framed, refused
 
 SENT = ("8", "9", "D", "F", "G", "H", "N", "Q")
@@ -210,7 +216,7 @@ REPORTS_42 = (
     ("150=5|39=1|14=1|151=9|41=W|",         TWO,       "0", "5", "1", {}),
     ("150=D|39=0|14=0|151=10|378=5|",       order("X", "X"), "0", "D", "0", {"378": "5"}),
     ("150=D|39=0|14=0|151=10|378=8|",       ONE,       "0", "D", "0", {"378": "4"}),
-    ("150=I|39=0|14=0|151=10|",             ONE,       "3", "0", "0", {"58": "Nothing Done", "32": None}),
+    ("150=I|39=0|14=0|151=10|",             ONE,       "3", "0", "0", {"58": None, "32": None}),
     ("150=I|39=0|14=0|151=10|58=why|",      ONE,       "3", "0", "0", {"58": "why"}),
     ("150=I|39=0|14=0|151=10|790=Q1|",      TWO,       "3", "5", "5", {"790": None}),
     ("150=I|39=A|14=0|151=10|",             ONE,       "3", "A", "A", {"58": None}),
@@ -442,3 +448,62 @@ def test_what_is_written_reads_back(version: str) -> None:
             assert after.get(tag) == before.get(tag), (tag, bars(ours), bars(texts[version]))
         if "150" in before and before["150"] != after["150"]:
             assert after["150"] == LOST[version, before["150"]]
+
+
+# -- what a venue of 4.2 does not have -----------------------------------------------------------------------
+
+SAID = (
+    Terms(),
+    Terms(exec_inst="G 1"),
+    Terms(exec_inst="Z"),  # cancel if not best: later than 4.2
+    Terms(exec_inst="G Z"),
+    Terms(exec_inst="K"),  # cancel on a trading halt
+    Terms(min_qty=Qty(SCALE)),
+    Terms(max_floor=Qty(SCALE)),
+    Terms(peg_offset=Px(-SCALE)),
+    Terms(expire_date="20270101"),
+    Terms(target_strategy="2", participation_rate="0.1"),
+    Terms(cash_order_qty=Qty(SCALE)),
+)
+
+
+@pytest.mark.parametrize("terms", SAID, ids=str)
+@pytest.mark.parametrize("tif", "01234567")
+@pytest.mark.parametrize("ord_type", "1234JP")
+def test_a_venue_of_4_2_lacks_exactly_what_its_version_has_no_words_for(
+    ord_type: str, tif: str, terms: Terms
+) -> None:
+    """Asked before it is routed, and not by what the venue makes of a message without OrdType."""
+    desk = Desk(structs.replace(VENUE_42, venue="SIM"))
+    if ord_type in "34J":
+        terms = structs.replace(terms, stop_px=Px(95 * SCALE))
+    ask = Ask(
+        "ALPHA", "N", "BLOCK", "IBM", "1", Qty(SCALE), ord_type, Px(90 * SCALE if ord_type in "24" else 0),
+        tif, None, terms if terms != Terms() else None,
+    )  # fmt: skip
+    price = f"44=90{SOH}" if ord_type in "24" else ""
+    text = f"35=D{SOH}11=x{SOH}55=IBM{SOH}54=1{SOH}38=1{SOH}40={ord_type}{SOH}{price}59={tif}{SOH}"
+    lacks = venue_lacks(desk.state, "SIM", ask)
+    assert (lacks is not None) == bool(unsayable(FIX42, text + terms_text(terms))), (lacks, text)
+
+
+BEYOND = (
+    ({"ord_types": ("1", "J")}, "ord_types: FIX 4.2 has no words for J"),
+    ({"times_in_force": ("0", "8")}, "times_in_force: FIX 4.2 has no words for 8"),
+    ({"terms": ("stop_px", "target_strategy")}, "terms: FIX 4.2 has no words for target_strategy"),
+    ({"exec_insts": ("G", "Z")}, "exec_insts: FIX 4.2 has no words for Z"),
+)
+
+
+@pytest.mark.parametrize(("declared", "says"), BEYOND)
+def test_what_a_venue_of_4_2_declares_beyond_its_version_is_named(
+    declared: dict[str, tuple[str, ...]], says: str
+) -> None:
+    with pytest.raises(ValueError, match=f"^{says}$"):
+        within_42(structs.replace(VENUE_42, **declared))
+
+
+def test_a_venue_of_4_2_declares_less_than_its_version_has() -> None:
+    venue = within_42(VenueDefined(1, "V", ("1", "2"), ("0", "7"), ("exec_inst",), exec_insts=("G",)))
+    assert (venue.ord_types, venue.exec_insts, venue.at_close) == (("1", "2"), ("G",), ("1", "2"))
+    assert within_42(VenueDefined(1, "V", ("2",), ("0",), ())).exec_insts == VENUE_42.exec_insts

@@ -284,8 +284,15 @@ def a_day() -> Firm:
     firm.order("U2")
     firm.do(cmd.RequestAllStatus("CLIENT1", "all", "7"))
     firm.do(cmd.CancelAll("CLIENT1", "U3", "1", "IBM", "1"))
+    firm.do(cmd.VenueCancelReject("SIM", firm.last_id(), cxl_rej_reason=0, text="too late"))
     firm.do(cmd.CancelAll("CLIENT1", "U3", "7"))
     firm.do(cmd.RequestAllStatus("CLIENT1", "none", "1", "TOY"))
+    # For an amount of money, and its execution taken back as a client wants it that is told quantities only.
+    firm.order("W1", 0, "99.5", Terms(cash_order_qty=Qty(n(2000))))
+    firm.report(firm.last_id(), "F", "1", last_qty=Qty(n(10)), last_px=Px(n(99)), exec_id="w")
+    firm.apply(ev.ProfileDefined(NOW, "CLIENT1", True, "status", "pass", busts="restate"))
+    firm.report(firm.last_id(), "H", "0", exec_ref_id="w", text="wrong side")
+    firm.order("W2", 0, "99.5", Terms(cash_order_qty=Qty(n(2))))
     firm.apply(ev.VenueDefined(NOW, "SIM", ("1", "2"), ("0",), ()))
     firm.order("U4", 100, "99.5", Terms(stop_px=Px(n(101))), ord_type="3")
     firm.order("U5", time_in_force="3")
@@ -408,11 +415,11 @@ def test_client_ids_never_reach_the_venue_nor_ours_the_client(day: Firm) -> None
 
 
 def said(terms: Terms | None) -> Terms | None:
-    """What of an order's terms is for others: not the prices at which legs are held."""
-    if terms is None:
+    """What of an order's terms is for others: not the prices at which legs are held, nor an amount of money."""
+    if terms is None or terms == Terms(cash_order_qty=terms.cash_order_qty):
         return None
     legs = tuple(msgspec.structs.replace(leg, hold_px=Px(0)) for leg in terms.legs)
-    return msgspec.structs.replace(terms, legs=legs)
+    return msgspec.structs.replace(terms, legs=legs, cash_order_qty=Qty(0))
 
 
 def test_what_we_send_a_venue_reads_as_the_order_it_is_about(day: Firm) -> None:
@@ -473,7 +480,11 @@ def test_a_bust_and_a_correction_name_the_execution_that_they_are_about(day: Fir
         if isinstance(event, ev.OrderFilled | ev.ExecutionCorrected | ev.ExecutionBusted):
             found = dict(re.findall("([^=\x01]+)=([^\x01]*)\x01", text))
             names[event.order_id, event.exec_id] = found["17"]
-            if not isinstance(event, ev.OrderFilled):
+            if found["150"] == "D":
+                # Who wants it so is told in words.
+                assert "19" not in found
+                assert found["58"] == f"{names[event.order_id, event.exec_ref_id]} was 10 at 99: wrong side"
+            elif not isinstance(event, ev.OrderFilled):
                 assert found["19"] == names[event.order_id, event.exec_ref_id] != found["17"]
     assert len(set(names.values())) == len(names)
 

@@ -258,8 +258,22 @@ class Day:
         order_qty = Qty(scaled(qty))
         self.append(ev.OrderRestated(self.at_ns, order_id, 1, "5", order_qty, Px(scaled(100)), order_qty))
 
-    def calculate(self, order_id: int) -> None:
-        self.append(ev.OrderCalculated(self.at_ns, order_id, 1))
+    def split(self, order_id: int, qty: str | int, was: str | int, cum: str | int) -> None:
+        """A corporate action: the order is of `qty` now, and what it has executed is `cum` and not `was`."""
+        order_qty, cum_qty, was_qty = (Qty(scaled(n)) for n in (qty, cum, was))
+        price = Px(scaled(50))
+        self.append(
+            ev.OrderRestated(
+                self.at_ns, order_id, 1, "0", order_qty, price, order_qty, "", "", cum_qty, was_qty
+            )
+        )
+        for (of, exec_id), (route_id, last_qty, px) in self.executions.items():
+            if of == order_id:
+                changed = (route_id, last_qty * cum_qty // was_qty, px * was_qty // cum_qty)
+                self.executions[of, exec_id] = changed
+
+    def calculate(self, order_id: int, for_day: bool = False) -> None:
+        self.append(ev.OrderCalculated(self.at_ns, order_id, 1, for_day=for_day))
 
     def end_day(self) -> None:
         """The day is over; what follows is of the next."""

@@ -391,3 +391,43 @@ def test_a_venue_sees_only_its_own_fills(broker: Broker, runner: Runner, tmp_pat
     other.write_text(f"{HEADER}\n")
     result = reconcile(runner.engine, "OTHER", other, now_ns=NOON_NS)
     assert [(found.kind, found.exec_id) for found in result.breaks] == [(MISSING_AT_BROKER, "E1")]
+
+
+# -- ids that come again -------------------------------------------------------------------------------------
+
+
+def test_one_exec_id_on_two_routes_of_an_order(day: Day, runner: Runner, tmp_path: Path) -> None:
+    order_id = day.order(qty=100)
+    day.route(order_id, 2, "SIM", 40)
+    day.fill(order_id, 60, "10", "1")
+    day.fill(order_id, 40, "11", "1", route_id=2)
+    runner.catch_up()
+    lines = [
+        HEADER,
+        f"1,{day.venue_id(order_id, 2)},B,IBM,1,40,11,",
+        f"1,{day.venue_id(order_id, 1)},B,IBM,1,60,10,",
+    ]
+    path = tmp_path / "trades.csv"
+    path.write_text("".join(f"{line}\n" for line in lines))
+    found = reconcile(runner.engine, "SIM", path, now_ns=NOON_NS)
+    assert (found.matched, found.breaks) == (2, ())
+
+
+def test_an_exec_id_that_a_broker_uses_again_on_a_later_day(day: Day, runner: Runner, tmp_path: Path) -> None:
+    order_id = day.order(qty=100, time_in_force="1")
+    day.fill(order_id, 60, "10", "1")
+    day.end_day()
+    day.end_day()
+    day.fill(order_id, 40, "11", "1~3")
+    runner.catch_up()
+    line = f"1,{day.venue_id(order_id)},B,IBM,1,{{}},{{}},"
+    path = tmp_path / "trades.csv"
+    path.write_text("\n".join([HEADER, line.format(60, 10), line.format(40, 11), ""]))
+    found = reconcile(runner.engine, "SIM", path, now_ns=NOON_NS)
+    assert (found.matched, found.breaks) == (2, ())
+    path.write_text("\n".join([HEADER, line.format(60, 10), line.format(40, 11), line.format(40, 11), ""]))
+    third = reconcile(runner.engine, "SIM", path, now_ns=NOON_NS)
+    assert [b.kind for b in third.breaks] == [DUPLICATE_AT_BROKER]
+    path.write_text("\n".join([HEADER, line.format(60, 10), ""]))
+    first = reconcile(runner.engine, "SIM", path, now_ns=NOON_NS)
+    assert [(b.kind, b.exec_id) for b in first.breaks] == [(MISSING_AT_BROKER, "1~2")]

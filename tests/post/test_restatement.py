@@ -403,3 +403,78 @@ def test_the_model_would_notice(tmp_path: Path, last_seq_off: int) -> None:
         model.check(runner.engine, day.directory, last_seq)
         with pytest.raises(AssertionError):
             model.check(runner.engine, day.directory, last_seq - last_seq_off)
+
+
+# -- as the engine has it ------------------------------------------------------------------------------------
+
+
+def test_an_exec_id_on_two_routes_of_an_order_at_one_venue_is_two_executions(
+    day: Day, runner: Runner
+) -> None:
+    order_id = day.order(qty=100)
+    day.route(order_id, 2, "SIM", 40)
+    day.fill(order_id, 60, 10, "1")
+    day.fill(order_id, 40, 11, "1", route_id=2)
+    runner.catch_up()
+    assert [(f["route_id"], format_scaled(f["last_qty"])) for f in _rows(runner, store.fill, "seq")] == [
+        (1, "60"),
+        (2, "40"),
+    ]
+    assert _allocations(runner) == [(1, "0", "", "100", "10.4")]
+    day.executions[order_id, "1"] = (2, 40 * SCALE, 11 * SCALE)
+    day.bust(order_id, "1")
+    runner.catch_up()
+    assert _allocations(runner)[-1] == (2, "1", CHANGED, "60", "10")
+
+
+def test_an_execution_is_known_by_its_route_after_it_was_written(day: Day, runner: Runner) -> None:
+    """The order is read back from the database, and the second report of it is still none."""
+    order_id = day.order(qty=100)
+    day.route(order_id, 2, "SIM", 40)
+    day.fill(order_id, 60, 10, "1")
+    runner.catch_up()
+    database = Path(str(runner.engine.url.database))
+    runner.close()
+    day.fill(order_id, 60, 10, "1")
+    day.fill(order_id, 40, 11, "1", route_id=2)
+    with Runner(day.directory, database) as again:
+        again.catch_up()
+        assert again.progress.duplicate_fills == 1
+        assert _allocations(again) == [(1, "0", "", "100", "10.4")]
+
+
+def test_a_split_changes_what_is_open_and_not_what_was_traded(day: Day, runner: Runner) -> None:
+    order_id = day.order(qty=100, time_in_force="1")
+    first = day.fill(order_id, 40, 10)
+    day.end_day()
+    runner.catch_up()
+    day.split(order_id, 200, 40, 80)
+    runner.catch_up()
+    assert _allocations(runner) == [(1, "0", "", "40", "10")], "it settles as it was traded"
+    day.fill(order_id, 120, 5)
+    runner.catch_up()
+    assert [(o["status"], format_scaled(o["cum_qty"])) for o in _rows(runner, store.orders, "order_id")] == [
+        ("filled", "200")
+    ]
+    day.bust(order_id, first)
+    runner.catch_up()
+    assert format_scaled(_rows(runner, store.orders, "order_id")[0]["cum_qty"]) == "120"
+    assert _kinds(runner, day.writer.next_seq - 1)[0][2:] == ("-40", "-400")
+
+
+def test_what_is_calculated_for_the_day_goes_on(day: Day, runner: Runner) -> None:
+    order_id = day.order(qty=100, time_in_force="1")
+    day.fill(order_id, 40, 10)
+    day.done_for_day(order_id)
+    day.calculate(order_id, for_day=True)
+    runner.catch_up()
+    assert _rows(runner, store.orders, "order_id")[0]["status"] == "open"
+
+
+def test_done_for_the_day_comes_before_calculated(day: Day, runner: Runner) -> None:
+    order_id = day.order(qty=100)
+    day.fill(order_id, 40, 10)
+    day.done_for_day(order_id)
+    day.calculate(order_id)
+    runner.catch_up()
+    assert _rows(runner, store.orders, "order_id")[0]["status"] == "done_for_day"

@@ -86,7 +86,7 @@ def test_a_database_of_another_schema_version_is_refused(tmp_path: Path) -> None
         store.start_cursor(connection, "epoch")
         connection.execute(update(store.cursor).values(schema_version=99))
     engine.dispose()
-    with pytest.raises(store.StoreError, match="has schema 99, this program knows 3: move it away"):
+    with pytest.raises(store.StoreError, match="has schema 99, this program knows 4: move it away"):
         store.connect(path)
 
 
@@ -102,7 +102,7 @@ def test_a_database_of_the_first_schema_is_refused_and_left_alone(
             connection.execute("INSERT INTO cursor VALUES (1, 1, 'epoch', 17, 0)")
     connection.close()
     before = path.read_bytes()
-    with pytest.raises(store.StoreError, match=r"has schema .*, this program knows 3: move it away"):
+    with pytest.raises(store.StoreError, match=r"has schema .*, this program knows 4: move it away"):
         store.connect(path, write=write)
     with sqlite3.connect(path) as connection:
         tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type='table'")}
