@@ -22,6 +22,7 @@ import uvloop
 from oms import __version__, destinations, manual, reference, routing_file
 from oms.config import Config, ConfigError, address, relative_to
 from oms.core import commands as cmd
+from oms.core import days
 from oms.core import events as ev
 from oms.core.rules import router_of
 from oms.fix.application import Application
@@ -58,8 +59,6 @@ OF_VENUES: Final = {
     "reset": ("logon", "day"),
 }
 """And of a venue only."""
-
-_DAY_NS = 86_400_000_000_000
 
 
 class Engine:
@@ -108,6 +107,8 @@ class Engine:
             kernel.record(event)
         if kernel.state.routing is not None:
             router_of(kernel.state)  # It need not be compiled when the first order is there.
+        # Days that ended while nobody was there end now, before anything is taken that comes after them.
+        self._turn_days()
         kernel.commit()
 
         self.watch = Watch()
@@ -167,7 +168,6 @@ class Engine:
         kernel.take_queued()
         kernel.work()
         self._snapshot_seq = timed.from_snapshot
-        self._day_ends_at_s = _seconds_of_day(self.config.engine.end_of_day)
         self._prepared_seq = 0
         self._asked_s: dict[str, float] = {}  # venue -> since when a question of ours is open
         self._is_process = self.config.engine.durability == "process"
@@ -296,11 +296,12 @@ class Engine:
         for name in sorted(self.kernel.state.resets_due):
             self.sessions.restart(name, "the day has ended: sequence numbers begin again")
         self._mind_questions()
-        if self._day_ends_at_s is not None:
-            now_ns = time.time_ns()
-            ends_ns = now_ns - now_ns % _DAY_NS + self._day_ends_at_s * 1_000_000_000
-            if now_ns >= ends_ns > self.kernel.state.day_ended_ns:
-                self.kernel.on_command(cmd.EndDay("calendar"), "timer")
+        self._turn_days()
+
+    def _turn_days(self) -> None:
+        """End and begin the trading days whose time has come."""
+        for command in days.due(self.kernel.state, time.time_ns()):
+            self.kernel.on_command(command, "calendar")
 
     def _mind_questions(self) -> None:
         """A venue that does not answer is not waited for for ever."""
@@ -333,10 +334,17 @@ class Engine:
                 for o in state.open_orders()
                 if o.plan is not None and o.plan.stuck
             },
+            "markets": {
+                market: days.market_state(state, market, time.time_ns()).phase for market in self._markets()
+            },
             "recovered_records": self.recovery.recovered.records,
             "recovered_from_snapshot": self.recovery.from_snapshot,
             "recovery_s": round(self.recovery.seconds, 6),
         } | ({"digest": state.digest()} if digest else {})
+
+    def _markets(self) -> list[str]:
+        """Every market that has an instrument."""
+        return sorted({instrument.market for instrument in self.kernel.state.instruments.values()})
 
     def stop(self) -> None:
         """Log everybody out, keep what is left to keep, close."""
@@ -456,14 +464,6 @@ def _in_use(config: Config) -> set[str]:
         *(name for table in config.destination.values() for name in (table.venue, table.reroute_to)),
         *(leg for table in config.strategy.values() for leg, _ in table.legs),
     }
-
-
-def _seconds_of_day(text: str) -> int | None:
-    """HH:MM as seconds; None for empty."""
-    if not text:
-        return None
-    hours, minutes = text.split(":")
-    return int(hours) * 3600 + int(minutes) * 60
 
 
 def _check_names(config: Config, clients: list[str], venues: list[str]) -> None:

@@ -594,10 +594,14 @@ def resume(
 
 
 @app.command("end-day")
-def end_day(who: Who, config: ConfigOption = DEFAULT_CONFIG) -> None:
+def end_day(
+    who: Who,
+    market: Annotated[str, typer.Option(help="ISO 10383 MIC; all markets if it is not given.")] = "",
+    config: ConfigOption = DEFAULT_CONFIG,
+) -> None:
     """End the trading day: day orders expire, day quantities start from 0."""
-    _ask(config, {"do": "next_day", "who": who})
-    out.print("the day has ended")
+    _ask(config, {"do": "next_day", "who": who, "market": market})
+    out.print(f"the day of {market or 'all markets'} has ended")
 
 
 @app.command()

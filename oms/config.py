@@ -30,7 +30,6 @@ class EngineTable(Strict, frozen=True):
     durability: Literal["process", "machine"] = "process"
     spin_ms: float = 0.0  # how long to spin without work before sleeping
     snapshot_every: int = 200_000  # records between snapshots, taken when idle
-    end_of_day: str = ""  # HH:MM, UTC: when day orders expire; empty leaves it to a person
 
 
 class FilesTable(Strict, frozen=True):
@@ -63,6 +62,7 @@ class ReferenceTable(Strict, frozen=True):
     tick_rules: str = "tick_rules.toml"
     accounts: str = "accounts.toml"
     routing: str = ""  # the routing table; without one an order goes to its market's venue, or the default
+    calendars: str = ""  # trading days; without them a day ends when a person says so
 
 
 class SimTable(Strict, frozen=True):
@@ -193,8 +193,6 @@ def load(path: Path) -> Config:
     ):
         if value < least:
             raise ConfigError(f"{path}, line {line_of(path, key)}: {key} must be at least {least}")
-    if config.engine.end_of_day and not re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d", config.engine.end_of_day):
-        raise ConfigError(f"{path}, line {line_of(path, 'end_of_day')}: end_of_day is not HH:MM")
     for venue, table in config.capability.items():
         for name in table.terms:
             if name not in Terms.__struct_fields__:

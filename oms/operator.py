@@ -6,7 +6,7 @@
      "qty": "100", "price": "99.5", "who": "jane"}
     {"do": "fill", "order": "7", "qty": "100", "price": "99.5", "who": "jane", "approved_by": "joe",
      "why": "by telephone"}
-    {"do": "next_day", "who": "jane"}
+    {"do": "next_day", "who": "jane", "market": "XLON"}
     {"do": "reload_routing", "who": "jane"}
     {"do": "status"}
 
@@ -124,8 +124,10 @@ class OperatorSocket:
             if do == "status":
                 return {"ok": True, **self._status(bool(asked.get("digest")))}
             if do == "next_day":
-                who = _person(asked)
-                self._submit(cmd.EndDay(who), f"operator:{who}")
+                who, market = _person(asked), str(asked.get("market", ""))
+                if market and market not in self._status(False)["markets"]:
+                    raise ValueError(f"no instrument is of market {market!r}")
+                self._submit(cmd.EndDay(who, market), f"operator:{who}")
                 return {"ok": True}
             if do == "reload_routing":
                 return _shortened(self._reload_routing(_person(asked)))

@@ -83,11 +83,14 @@ class PaperVenue:
         self._exec_ids = count(1)
         self._books: dict[str, MatchingBook] = {}
         self._arrived: deque[tuple[Order, Route]] = deque()  # accepted, not matched yet
+        self._day = state.day
 
     # -- what the engine sends -------------------------------------------------------------------------------
 
     def deliver(self, event: ev.Event) -> None:
         """Take one route event and answer it. What an order does in its book is for `work`."""
+        if self._day != self._state.day:
+            self._end_day()
         if isinstance(event, ev.OrderRouted):
             order = self._state.orders[event.order_id]
             route = order.route(event.route_id)
@@ -155,6 +158,16 @@ class PaperVenue:
                         request.price,
                     )
                     self._replace(order, route, asked)
+
+    def _end_day(self) -> None:
+        """What has ended with a trading day rests no more."""
+        self._day = self._state.day
+        for book in self._books.values():
+            for side in (Side.BUY, Side.SELL):
+                for resting in list(book.book.orders(side)):
+                    found = self._state.routes.get(str(resting.id))
+                    if found is not None and found[1].ended:
+                        book.cancel(resting.id)
 
     # -- matching --------------------------------------------------------------------------------------------
 

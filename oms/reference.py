@@ -9,8 +9,9 @@ import io
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from oms import calendars
 from oms.config import Config, ConfigError, Strict, convert, read_toml, relative_to
 from oms.core import events as ev
 from oms.core.state import State
@@ -31,6 +32,8 @@ class _Market(Strict, frozen=True):
     sessions: list[tuple[str, str]]
     settlement_days: int
     source: str
+    pre_open_minutes: int = 0
+    day_end_minutes: int = 0
 
 
 class _Markets(Strict, frozen=True):
@@ -102,7 +105,25 @@ def definitions(config: Config, at_ns: int) -> list[ev.Event]:
         ev.VenueDefined(at_ns, name, c.ord_types, c.times_in_force, c.terms, c.multileg_reports, c.exec_insts)
         for name, c in sorted(config.capability.items())
     ]
-    return [*_instruments(config, at_ns), *_accounts(config, at_ns), *profiles, *venues]
+    instruments = _instruments(config, at_ns)
+    days = _calendars(config, {i.market for i in instruments}, at_ns) if config.reference.calendars else []
+    return [*instruments, *_accounts(config, at_ns), *profiles, *venues, *days]
+
+
+def _calendars(config: Config, used: set[str], at_ns: int) -> list[ev.Event]:
+    path = relative_to(config, config.reference.markets)
+    hours = {}
+    for mic, market in _read_markets(config).items():
+        if market.pre_open_minutes < 0 or market.day_end_minutes < 0:
+            raise ConfigError(f"{path}: {mic}: pre_open_minutes and day_end_minutes must not be negative")
+        try:
+            ZoneInfo(market.timezone)
+        except (ZoneInfoNotFoundError, ValueError):
+            raise ConfigError(f"{path}: {mic}: {market.timezone!r} is not a time zone") from None
+        hours[mic] = calendars.Hours(
+            market.timezone, market.sessions, market.pre_open_minutes, market.day_end_minutes
+        )
+    return calendars.definitions(relative_to(config, config.reference.calendars), hours, used, at_ns)
 
 
 def timezones(config: Config) -> dict[str, str]:
@@ -171,6 +192,9 @@ def _known(state: State, event: ev.Event) -> bool:
         current = state.waiting.rates.get(event.venue)
     elif isinstance(event, ev.RoutingDefined):
         current = state.routing
+    elif isinstance(event, ev.CalendarDefined):
+        known = state.calendars.get(event.market)
+        current = known.event if known is not None else None
     else:
         current = state.firm
     return current is not None and is_same(current, event)
@@ -182,7 +206,7 @@ def is_same(one: ev.Event, other: ev.Event) -> bool:
     return all(getattr(one, name) == getattr(other, name) for name in names)
 
 
-def _instruments(config: Config, at_ns: int) -> list[ev.Event]:
+def _instruments(config: Config, at_ns: int) -> list[ev.InstrumentDefined]:
     tables_path = relative_to(config, config.reference.tick_rules)
     tables = {
         table.name: tuple(
@@ -200,7 +224,7 @@ def _instruments(config: Config, at_ns: int) -> list[ev.Event]:
     markets = _read_markets(config)
     path = relative_to(config, config.reference.instruments)
     columns = ["symbol", "market", "currency", "isin", "name", "tick_table", "lot_size"]
-    events: list[ev.Event] = []
+    events: list[ev.InstrumentDefined] = []
     seen: dict[str, int] = {}
     try:
         file = io.StringIO(path.read_text(encoding="utf-8"), newline="")

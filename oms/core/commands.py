@@ -227,9 +227,18 @@ class DontKnow(Command, frozen=True, gc=False):
 
 
 class EndDay(Command, frozen=True, gc=False):
-    """The trading day is over. Day orders that are still open expire."""
+    """A trading day is over. Day orders that are still open expire."""
 
     who: str
+    market: str = ""  # empty for all
+    date: int = 0  # the trading date that ends, YYYYMMDD, where the calendar says so
+
+
+class StartDay(Command, frozen=True, gc=False):
+    """A market begins to take orders for a trading day."""
+
+    market: str
+    date: int  # YYYYMMDD
 
 
 class PublishPrice(Command, frozen=True, gc=False):
@@ -319,6 +328,7 @@ AnyCommand = (
     | WorkList
     | DontKnow
     | EndDay
+    | StartDay
     | PublishPrice
     | UpdateBooks
     | LogOn

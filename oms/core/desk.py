@@ -1,20 +1,12 @@
-"""What comes from sessions, prices, the calendar and people at the desk. Part of `decide`."""
+"""What comes from sessions, prices and people at the desk. Part of `decide`."""
 
 from oms.core import commands as cmd
 from oms.core import events as ev
-from oms.core.decision import (
-    Events,
-)
-from oms.core.endings import order_ended
+from oms.core.decision import Events
 from oms.core.market import TRADE, VenueDepth
-from oms.core.multileg import disagreements
 from oms.core.requests import trigger
 from oms.core.state import State
-from oms.core.types import (
-    OrdStatus,
-    Px,
-    utc_date,
-)
+from oms.core.types import OrdStatus, Px
 
 
 def log_on(state: State, command: cmd.LogOn, now_ns: int) -> Events:
@@ -96,27 +88,6 @@ def dont_know(state: State, command: cmd.DontKnow, now_ns: int) -> Events:
     order_id = order.order_id if order is not None and order.session_id == command.session_id else 0
     text = f"DKReason {command.dk_reason}" + (f", {command.text}" if command.text else "")
     return [ev.ReportQuestioned(now_ns, order_id, command.session_id, "client_dk", command.exec_id, text)]
-
-
-def end_day(state: State, command: cmd.EndDay, now_ns: int) -> Events:
-    """Orders that do not outlive the day end with it; a late report of the venue is taken all the same."""
-    today = utc_date(now_ns)
-    events: Events = []
-    for order in state.open_orders():
-        if order.ended or order_ended(order):
-            continue
-        terms = order.versions[-1].terms
-        expires = (terms.expire_date or terms.expire_time[:8]) if terms is not None else ""
-        if order.good_till and not (expires and expires <= today):
-            continue
-        text = f"good until {expires}" if order.good_till else "the day has ended"
-        for route in order.routes:
-            if not route.ended:
-                events.append(ev.RouteExpired(now_ns, order.order_id, route.route_id, False, text))
-        events.append(ev.OrderExpired(now_ns, order.order_id, text))
-    events += disagreements(state, now_ns)
-    events.append(ev.DayEnded(now_ns, command.who))
-    return events
 
 
 def halt(state: State, command: cmd.Halt, now_ns: int) -> Events:

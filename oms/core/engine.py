@@ -8,10 +8,9 @@ Who says no: a control of ours *denies* (`OrderDenied`, `RequestDenied`), a venu
 `RequestRejected`). A counterparty that contradicts itself or us is answered by `ReportQuestioned`, which is
 data as well: journaled and shown.
 
-Six modules have the decisions: `requests` (what clients ask), `lists` (what they ask of whole lists),
-`reports` (what venues say), `multileg` (what they say of orders with legs), `desk` (sessions, prices, the
-calendar, people), `working` (orders that are
-worked in parts).
+Seven modules have the decisions: `requests` (what clients ask), `lists` (what they ask of whole lists),
+`reports` (what venues say), `multileg` (what they say of orders with legs), `days` (trading days begin and
+end), `desk` (sessions, prices, people), `working` (orders that are worked in parts).
 
 In doubt: what was sent and not answered when a venue logs on again is asked about (OrderStatusRequest) and
 never sent again. The answer either confirms it or says that the venue has never heard of it, and then it has
@@ -22,7 +21,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from oms.core import commands as cmd
-from oms.core import desk, lists, reports, requests, working
+from oms.core import days, desk, lists, reports, requests, working
 from oms.core.decision import Events
 from oms.core.state import State
 
@@ -61,7 +60,8 @@ _DECIDE: Final[dict[type, Callable[[State, Any, int], Events]]] = {
     cmd.RequestListStatus: lists.request_list_status,
     cmd.WorkList: lists.work_list,
     cmd.DontKnow: desk.dont_know,
-    cmd.EndDay: desk.end_day,
+    cmd.EndDay: days.end_day,
+    cmd.StartDay: days.start_day,
     cmd.Halt: desk.halt,
     cmd.Resume: desk.resume,
 }

@@ -457,9 +457,9 @@ class ExecutionCorrected(OrderEvent, frozen=True, array_like=True, gc=False, tag
 
 
 class OrderRestated(OrderEvent, frozen=True, array_like=True, gc=False, tag=53):
-    """The venue restated the order of its own accord. ExecType(150)=D."""
+    """The order is restated, and the client did not ask for it. ExecType(150)=D."""
 
-    route_id: int
+    route_id: int  # 0 if it was we who carry it into another day
     exec_restatement_reason: str  # ExecRestatementReason(378)
     order_qty: Qty  # of the order from now on
     price: Px
@@ -521,9 +521,13 @@ class RequestQueued(OrderEvent, frozen=True, array_like=True, gc=False, tag=58):
 
 
 class DayEnded(Event, frozen=True, array_like=True, gc=False, tag=59):
-    """The trading day is over: day quantities start from 0, what was done for the day works again."""
+    """A trading day is over: day quantities start from 0, what was done for the day works again."""
 
     who: str  # a person, or the calendar
+    market: str = ""  # ISO 10383 MIC; empty for all markets
+    date: int = (
+        0  # the trading date that has ended, YYYYMMDD; 0 where a person says that it is whichever is on
+    )
 
 
 class ProfileDefined(Event, frozen=True, array_like=True, gc=False, tag=60):
@@ -781,6 +785,28 @@ class MassCancelRejected(OrderEvent, frozen=True, array_like=True, gc=False, tag
     text: str
 
 
+# -- the calendar --------------------------------------------------------------------------------------------
+
+
+class CalendarDefined(Event, frozen=True, array_like=True, gc=False, tag=95):
+    """A market's trading days became known, or changed. The whole table; the last one wins."""
+
+    market: str  # ISO 10383 MIC
+    pre_open_s: int  # how long before its open a session begins to take orders
+    day_end_s: int  # how long after its close a session ends
+    sessions: tuple[
+        tuple[int, ...], ...
+    ]  # (trading date YYYYMMDD, open, close, open, close, ...): UTC seconds
+    source: str  # who says so, with the version
+
+
+class DayStarted(Event, frozen=True, array_like=True, gc=False, tag=96):
+    """A market begins to take orders for a trading day."""
+
+    market: str
+    date: int  # YYYYMMDD
+
+
 # -- where orders go, and orders that are worked in parts ----------------------------------------------------
 
 
@@ -939,6 +965,8 @@ AnyEvent = (
     | LegBusted
     | LegCorrected
     | MassCancelRejected
+    | CalendarDefined
+    | DayStarted
     | DestinationDefined
     | StrategyDefined
     | OrderPlanned

@@ -7,6 +7,7 @@ is left: then the one is meant that it can only be.
 from typing import Final
 
 from oms.core import commands as cmd
+from oms.core.calendar import MarketDay
 from oms.core.decision import standing
 from oms.core.order import Execution, Route
 from oms.core.state import State
@@ -29,16 +30,25 @@ def named(state: State, route: Route, command: cmd.VenueReport) -> tuple[str, Ex
     exec_id = command.exec_id
     known = route.executions[exec_id]
     profile = state.profiles.get(route.venue)
-    if profile is None or profile.exec_ids != "day" or known.day == state.day:
+    if profile is None or profile.exec_ids != "day":
         return exec_id, known
-    of_today = exec_id_of_day(exec_id, state.day)
+    day = _day(state, route)
+    if known.day == day.number:
+        return exec_id, known
+    of_today = exec_id_of_day(exec_id, day.number)
     if of_today in route.executions:
         return of_today, route.executions[of_today]
     if command.transact_time_ns:
-        is_new = command.transact_time_ns > state.day_ended_ns
+        is_new = command.transact_time_ns > day.ended_ns
     else:
         is_new = is_said_to_be_more(route, command)
     return (of_today, None) if is_new else (exec_id, known)
+
+
+def _day(state: State, route: Route) -> MarketDay:
+    """The day that the market of a route's instrument is on."""
+    order, _ = state.routes[route.cl_ord_id]
+    return state.day_at(state.market_of(order.symbol))
 
 
 def is_said_to_be_more(route: Route, command: cmd.VenueReport) -> bool:
@@ -55,7 +65,8 @@ def referred(state: State, route: Route, exec_ref_id: str) -> str:
     if exec_ref_id in route.executions:
         profile = state.profiles.get(route.venue)
         if profile is not None and profile.exec_ids == "day":
-            of_days = (exec_id_of_day(exec_ref_id, day) for day in range(state.day, 1, -1))
+            today = _day(state, route).number
+            of_days = (exec_id_of_day(exec_ref_id, day) for day in range(today, 1, -1))
             exec_ref_id = next((id for id in of_days if id in route.executions), exec_ref_id)
     return standing(route.executions, exec_ref_id)
 

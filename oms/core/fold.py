@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from oms.core import events as ev
 from oms.core import fold_legs
+from oms.core.calendar import Calendar, MarketDay
 from oms.core.fold_lists import LIST_HANDLERS, of_list
 from oms.core.ledger import counts_as_refused
 from oms.core.legs import new_legs
@@ -172,8 +173,9 @@ def _order_filled(state: State, event: ev.OrderFilled) -> None:
     order = state.orders[event.order_id]
     qty, px = event.last_qty, event.last_px
     route = order.routes[event.route_id - 1]
-    route.executions[event.exec_id] = Execution(len(route.executions) + 1, qty, px, state.day)
-    _executed(state, order, route, qty, px, px * qty, state.day)
+    day = state.day_of(order.symbol)
+    route.executions[event.exec_id] = Execution(len(route.executions) + 1, qty, px, day)
+    _executed(state, order, route, qty, px, px * qty, day, day)
     book = state.books.get(order.symbol)
     if book is not None and order.order_id in book:
         book.reduce(order.order_id, qty)
@@ -184,16 +186,18 @@ def _order_filled(state: State, event: ev.OrderFilled) -> None:
     state.count("fills")
 
 
-def _executed(state: State, order: Order, route: Route, qty: int, px: int, notional: int, day: int) -> None:
+def _executed(
+    state: State, order: Order, route: Route, qty: int, px: int, notional: int, day: int, today: int
+) -> None:
     """Count an execution of that day, or take it back where `qty` and `notional` are negative."""
     route.cum_qty += qty
     route.cum_notional += notional
     order.cum_qty += qty
     order.cum_notional += notional
-    if order.day != state.day:
-        order.day = state.day
+    if order.day != today:
+        order.day = today
         order.day_cum_qty = order.day_cum_notional = 0
-    if day == state.day:
+    if day == today:
         order.day_cum_qty += qty
         order.day_cum_notional += notional
     if order.legs is not None:
@@ -226,8 +230,9 @@ def _execution_busted(state: State, event: ev.ExecutionBusted) -> None:
     busted = route.executions[event.exec_ref_id]
     busted.stands = False
     leaves = order.leaves_qty
-    route.executions[event.exec_id] = Execution(len(route.executions) + 1, 0, 0, state.day, stands=False)
-    _executed(state, order, route, -busted.qty, busted.px, -busted.px * busted.qty, busted.day)
+    today = state.day_of(order.symbol)
+    route.executions[event.exec_id] = Execution(len(route.executions) + 1, 0, 0, today, stands=False)
+    _executed(state, order, route, -busted.qty, busted.px, -busted.px * busted.qty, busted.day, today)
     state.rest(order, order.price, leaves)
     if order.plan is not None:
         _look_at_plan(state, order)
@@ -246,8 +251,9 @@ def _execution_corrected(state: State, event: ev.ExecutionCorrected) -> None:
     qty, px = event.last_qty, event.last_px
     # Of the day of what it corrects.
     route.executions[event.exec_id] = Execution(len(route.executions) + 1, qty, px, before.day)
-    _executed(state, order, route, -before.qty, before.px, -before.px * before.qty, before.day)
-    _executed(state, order, route, qty, px, px * qty, before.day)
+    today = state.day_of(order.symbol)
+    _executed(state, order, route, -before.qty, before.px, -before.px * before.qty, before.day, today)
+    _executed(state, order, route, qty, px, px * qty, before.day, today)
     state.rest(order, order.price, leaves)
     if order.plan is not None:
         _look_at_plan(state, order)
@@ -389,10 +395,18 @@ def _order_done_for_day(state: State, event: ev.OrderDoneForDay) -> None:
 
 def _day_ended(state: State, event: ev.DayEnded) -> None:
     state.day += 1
-    state.day_ended_ns = event.at_ns
+    for market in (event.market,) if event.market else tuple(state.days):
+        day = _own_day(state, market)
+        day.number = state.day
+        day.ended_ns = event.at_ns
+        calendar = state.calendars.get(market)
+        on = calendar.on(event.at_ns) if calendar is not None else None
+        # Whoever ends it, the date that is on has ended: the calendar does not end it again.
+        day.ended_date = max(day.ended_date, event.date or (on.date if on is not None else 0))
     # Those that were filled after they were done for the day as well.
     for order in state.orders.values():
-        order.done_for_day = False
+        if order.done_for_day and event.market in ("", state.market_of(order.symbol)):
+            order.done_for_day = False
     profiles = state.profiles.values()
     state.resets_due.update(p.session_id for p in profiles if p.reset == "day")
     by_day = {p.session_id for p in profiles if p.cl_ord_ids == "day"}
@@ -406,6 +420,27 @@ def _day_ended(state: State, event: ev.DayEnded) -> None:
         }
 
 
+def _own_day(state: State, market: str) -> MarketDay:
+    """The market's own place in its days, from now on apart from that of the others."""
+    day = state.days.get(market)
+    if day is None:
+        others = state.days[""]
+        day = state.days[market] = MarketDay(others.number, 0, 0, others.ended_ns)
+    return day
+
+
+def _calendar_defined(state: State, event: ev.CalendarDefined) -> None:
+    is_first = event.market not in state.calendars
+    calendar = state.calendars[event.market] = Calendar(event)
+    if is_first:
+        # What was over before the calendar came is nothing that it ends.
+        _own_day(state, event.market).ended_date = calendar.over(event.at_ns)
+
+
+def _day_started(state: State, event: ev.DayStarted) -> None:
+    _own_day(state, event.market).started_date = event.date
+
+
 def _told(route: Route, exec_id: str) -> None:
     """A copy of what a venue reported unasked changes nothing."""
     if exec_id:
@@ -413,6 +448,9 @@ def _told(route: Route, exec_id: str) -> None:
 
 
 def _order_restated(state: State, event: ev.OrderRestated) -> None:
+    if not event.route_id:
+        # We carry it into another day: nothing of it is otherwise.
+        return
     order = state.orders[event.order_id]
     route = order.route(event.route_id)
     leaves = order.leaves_qty
@@ -438,13 +476,14 @@ def _order_restated(state: State, event: ev.OrderRestated) -> None:
 
 def _split(state: State, order: Order, route: Route, cum_qty: int, was: int) -> None:
     """Restate what has executed: `cum_qty` for every `was`, at prices that leave it worth the same."""
+    today = state.day_of(order.symbol)
     for execution in route.executions.values():
         if execution.stands:
             qty, px = execution.qty, execution.px
-            _executed(state, order, route, -qty, px, -px * qty, execution.day)
+            _executed(state, order, route, -qty, px, -px * qty, execution.day, today)
             execution.qty, execution.px = qty * cum_qty // was, (2 * px * was + cum_qty) // (2 * cum_qty)
             worth = execution.px * execution.qty
-            _executed(state, order, route, execution.qty, execution.px, worth, execution.day)
+            _executed(state, order, route, execution.qty, execution.px, worth, execution.day, today)
 
 
 def _order_stopped(state: State, event: ev.OrderStopped) -> None:
@@ -740,6 +779,8 @@ HANDLERS: Final[dict[type, Callable[[State, Any], None]]] = {
     ev.OrderCalculated: _order_calculated,
     ev.RequestQueued: _request_queued,
     ev.DayEnded: _day_ended,
+    ev.DayStarted: _day_started,
+    ev.CalendarDefined: _calendar_defined,
     ev.ProfileDefined: _profile_defined,
     ev.VenueDefined: _venue_defined,
     ev.StatusAsked: _status_asked,

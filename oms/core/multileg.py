@@ -319,8 +319,11 @@ def _rounded(notional: int, qty: int) -> int:
 # -- at the end of the day -----------------------------------------------------------------------------------
 
 
-def disagreements(state: State, now_ns: int) -> Events:
-    """A question about every multileg order of which legs and combination do not agree. O(orders)."""
+def disagreements(state: State, market: str, now_ns: int) -> Events:
+    """A question about every multileg order, of a market or all, of which legs and combination do not agree.
+
+    O(orders).
+    """
     return [
         ev.ReportQuestioned(
             now_ns,
@@ -331,7 +334,7 @@ def disagreements(state: State, now_ns: int) -> Events:
             _in_words(order),
         )
         for order in state.orders.values()
-        if order.legs is not None and not agree(order)
+        if order.legs is not None and market in ("", state.market_of(order.symbol)) and not agree(order)
     ]
 
 

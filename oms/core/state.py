@@ -16,6 +16,7 @@ import msgspec
 from msgspec import Struct, field
 
 from oms.core import events as ev
+from oms.core.calendar import Calendar, MarketDay
 from oms.core.fold import HANDLERS
 from oms.core.held import HeldOrders
 from oms.core.market import Level, Market
@@ -50,11 +51,12 @@ class Snapshot(Struct):
     halts: list[tuple[str, str, str, str]]
     counts: dict[str, int] = field(default_factory=dict)
     day: int = 1
-    day_ended_ns: int = 0
     profiles: list[ev.ProfileDefined] = field(default_factory=list)
     venues: list[ev.VenueDefined] = field(default_factory=list)
     resets_due: list[str] = field(default_factory=list)
     restarted: list[str] = field(default_factory=list)
+    days: dict[str, MarketDay] = field(default_factory=dict)
+    calendars: list[ev.CalendarDefined] = field(default_factory=list)
     destinations: list[ev.DestinationDefined] = field(default_factory=list)
     strategies: list[ev.StrategyDefined] = field(default_factory=list)
     rates: list[ev.VenueRateDefined] = field(default_factory=list)
@@ -76,10 +78,11 @@ class State:
         "accounts",
         "books",
         "buying_power",
+        "calendars",
         "cl_ord_ids",
         "counts",
         "day",
-        "day_ended_ns",
+        "days",
         "destinations",
         "due",
         "epoch",
@@ -135,9 +138,12 @@ class State:
         # Venues that are to be asked for new sequence numbers, and sessions that got such since they were up.
         self.resets_due: set[str] = set()
         self.restarted: set[str] = set()
-        # Trading days are counted, from 1 on: what is asked of one is whether it is the same.
+        # Trading days are counted, from 1 on: what is asked of one is whether it is the same. Every end of a
+        # day makes a number; the markets that it ended are on that day from then on.
         self.day = 1
-        self.day_ended_ns = 0
+        # Market -> its day; "": that of markets of which no day has ended by itself.
+        self.days: dict[str, MarketDay] = {"": MarketDay()}
+        self.calendars: dict[str, Calendar] = {}
         # Orders whose next request has its turn: see `commands.TakeQueued`.
         self.due: dict[int, None] = {}
         # Lists of orders; which of each one's orders may still execute; and those that have a next step: see
@@ -206,6 +212,19 @@ class State:
         self.live = {order.order_id: order for order in found}
         return found
 
+    def market_of(self, symbol: str) -> str:
+        """The market of an instrument; empty if it is not known."""
+        instrument = self.instruments.get(symbol)
+        return instrument.market if instrument is not None else ""
+
+    def day_at(self, market: str) -> MarketDay:
+        """Where a market is in its days."""
+        return self.days.get(market) or self.days[""]
+
+    def day_of(self, symbol: str) -> int:
+        """The number of the day that an instrument's market is on."""
+        return self.day_at(self.market_of(symbol)).number
+
     def digest(self) -> str:
         """A hash over all of the state: equal digests mean equal states. O(everything)."""
         return hashlib.sha256(self.dump()).hexdigest()
@@ -239,11 +258,12 @@ class State:
                 halts=sorted((s, v, who, why) for (s, v), (who, why) in self.halts.items()),
                 counts=self.counts,
                 day=self.day,
-                day_ended_ns=self.day_ended_ns,
                 profiles=[self.profiles[k] for k in sorted(self.profiles)],
                 venues=[self.venues[k] for k in sorted(self.venues)],
                 resets_due=sorted(self.resets_due),
                 restarted=sorted(self.restarted),
+                days=self.days,
+                calendars=[self.calendars[k].event for k in sorted(self.calendars)],
                 destinations=[self.destinations[k] for k in sorted(self.destinations)],
                 strategies=[self.strategies[k] for k in sorted(self.strategies)],
                 rates=[self.waiting.rates[k] for k in sorted(self.waiting.rates)],
@@ -281,7 +301,8 @@ class State:
         state.halts = {(s, v): (who, why) for s, v, who, why in snapshot.halts}
         state.counts = snapshot.counts
         state.day = snapshot.day
-        state.day_ended_ns = snapshot.day_ended_ns
+        state.days = snapshot.days or {"": MarketDay(snapshot.day)}
+        state.calendars = {c.market: Calendar(c) for c in snapshot.calendars}
         state.profiles = {p.session_id: p for p in snapshot.profiles}
         state.venues = {v.venue: v for v in snapshot.venues}
         state.resets_due = set(snapshot.resets_due)

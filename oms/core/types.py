@@ -114,6 +114,30 @@ def utc_date(ns: int) -> str:
     return f"{year + era * 400 + (month >= 10):04d}{(month + 2) % 12 + 1:02d}{of_month:02d}"
 
 
+def utc_ns(text: str) -> int:
+    """A UTCTimestamp(YYYYMMDD-HH:MM:SS, with or without a fraction) in nanoseconds.
+
+    >>> utc_ns("20261122-14:30:00.5")
+    1795357800500000000
+
+    Raises ValueError for anything else.
+    """
+    date, _, time = text.partition("-")
+    whole, _, fraction = time.partition(".")
+    hours, minutes, seconds = whole.split(":")
+    numbers = (date, hours, minutes, seconds, fraction or "0")
+    if len(date) != 8 or not all(n.isascii() and n.isdigit() for n in numbers) or len(fraction) > 9:
+        raise ValueError(f"not a UTCTimestamp: {text!r}")
+    year, month, day = int(date[:4]), int(date[4:6]), int(date[6:])
+    # As in `utc_date`, the other way round: from March on, so that a leap day is a year's last.
+    era, of_era = divmod(year - (month < 3), 400)
+    days = (
+        era * 146_097 + of_era * 365 + of_era // 4 - of_era // 100 + (153 * ((month + 9) % 12) + 2) // 5 + day
+    )
+    of_day = int(hours) * 3600 + int(minutes) * 60 + int(seconds)
+    return ((days - 719_469) * 86_400 + of_day) * 1_000_000_000 + int(fraction.ljust(9, "0"))
+
+
 class Side:
     """Side(54)."""
 

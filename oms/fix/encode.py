@@ -112,7 +112,7 @@ def terms_text(terms: Terms) -> str:
 
 def _day_text(order: Order, state: State) -> str:
     """DayOrderQty(424), DayCumQty(425), DayAvgPx(426): of orders that outlive the day."""
-    day_order_qty, day_cum_qty, notional = day_quantities(order, state.day)
+    day_order_qty, day_cum_qty, notional = day_quantities(order, state.day_of(order.symbol))
     day_avg_px = average_px(notional, day_cum_qty)
     return f"424={dec(day_order_qty)}\x01425={dec(day_cum_qty)}\x01426={dec(day_avg_px)}\x01"
 

@@ -431,6 +431,9 @@ class _Folds:
     def _day_ended(self, seq: int, event: ev.DayEnded) -> None:
         """Allocate what open orders have executed: it settles before they end."""
         for order_id in sorted(self._orders):
+            market = self._instruments[self._orders[order_id].symbol].market
+            if event.market not in ("", market):
+                continue
             if not all(block.is_allocated for block in self._orders[order_id].blocks.values()):
                 order = self._order(order_id)
                 self._allocate_blocks(seq, event.at_ns, order, order.blocks.values())

@@ -18,6 +18,7 @@ Rules, each checked at the event that could break it and reported as a sentence 
   the overfill;
 - an order is ended once, is not rejected after it executed, and nothing is asked of it once it has ended;
 - only orders that are good till a date or till they are canceled outlive the day, and not their date;
+- a trading date of a market ends once, not before its time by the calendar, and begins once, while it is on;
 - an answer to a request answers one that is open; what waits has its turn in order, and when nothing is open;
 - an order that waits here for its stop price goes out when that is reached, not before;
 - a venue gets no order before it has answered, or been given up, what it was asked about others;
@@ -119,7 +120,12 @@ class Auditor:
         self.orders: dict[int, Record] = {}
         self.accounts: dict[str, Record] = {}
         self.executions: dict[tuple[int, int, str], Record] = {}  # (order, route, ExecID) -> what was said
-        self.day = 1
+        self._days: list[
+            tuple[str, int]
+        ] = []  # (market or "", trading date or 0) of every day that has ended
+        self._calendars: dict[str, ev.CalendarDefined] = {}
+        self._dates: dict[str, int] = {}  # market -> the last trading date that has ended, or was over
+        self._begun: dict[str, int] = {}  # market -> the last trading date that has begun
         self.counts: Counter[str] = Counter()
         self.events = 0
         self._instruments: dict[str, Record] = {}
@@ -216,9 +222,9 @@ class Auditor:
         self._instruments[event.symbol] = {
             "currency": event.currency,
             "price_unit": event.price_unit,
+            "market": event.market,
             "lot_size": event.lot_size,
             "ticks": event.ticks,
-            "market": event.market,
             "asset_class": event.asset_class,
         }
 
@@ -316,25 +322,92 @@ class Auditor:
             )
         self._use(event.session_id, event.cl_ord_id, 0)
 
+    # -- trading days ----------------------------------------------------------------------------------------
+
+    def _market(self, order: Record) -> str:
+        instrument = self._instruments.get(order["symbol"])
+        return str(instrument["market"]) if instrument is not None else ""
+
+    def day(self, order: Record) -> int:
+        """The number of the day that the order's market is on: that of the last end that concerned it."""
+        market = self._market(order)
+        for n in range(len(self._days), 0, -1):
+            if self._days[n - 1][0] in ("", market):
+                return n + 1
+        return 1
+
+    def _calendar(self, event: ev.CalendarDefined) -> None:
+        known = event.market in self._calendars
+        self._calendars[event.market] = event
+        if not known:
+            over = [s[0] for s in event.sessions if s[-1] + event.day_end_s <= event.at_ns // 1_000_000_000]
+            self._dates[event.market] = max(over, default=0)
+
+    def _date_on(self, market: str, at_ns: int) -> int:
+        """The trading date that a market is on; 0 outside its hours, or without a calendar."""
+        calendar = self._calendars.get(market)
+        second = at_ns // 1_000_000_000
+        for date, *bounds in calendar.sessions if calendar is not None else ():
+            if bounds[0] - calendar.pre_open_s <= second < bounds[-1] + calendar.day_end_s:  # type: ignore[union-attr]
+                return date
+        return 0
+
+    def _day_started(self, event: ev.DayStarted) -> None:
+        if self._date_on(event.market, event.at_ns) != event.date:
+            self._wrong(f"{event.market} begins {event.date}, which is not on")
+        if event.date <= max(self._begun.get(event.market, 0), self._dates.get(event.market, 0)):
+            self._wrong(f"{event.market} begins {event.date} again, or after it has ended")
+        self._begun[event.market] = event.date
+
     def _day_ended(self, event: ev.DayEnded) -> None:
-        today = f"{datetime.fromtimestamp(event.at_ns // 1_000_000_000, UTC):%Y%m%d}"
+        if event.date and event.date <= self._dates.get(event.market, 0):
+            self._wrong(f"{event.market} ends {event.date} again")
+        if event.date:
+            calendar = self._calendars[event.market]
+            ends_s = next(s[-1] + calendar.day_end_s for s in calendar.sessions if s[0] == event.date)
+            if ends_s > event.at_ns // 1_000_000_000:
+                self._wrong(f"{event.market} ends {event.date} before its time")
         for order in self.orders.values():
+            market = self._market(order)
+            if event.market not in ("", market):
+                continue
             order["done_for_day"] = False
             if not self.leaves_qty(order):
                 continue
-            terms = order["versions"][-1]["terms"]
-            until = (terms.expire_date or terms.expire_time)[:8]
             if order["time_in_force"] not in OUTLIVES_THE_DAY:
                 self._wrong(f"order {order['order_id']} is for the day and outlives it")
-            elif until and until <= today:
+            elif self._should_have_ended(order, market, event):
+                terms = order["versions"][-1]["terms"]
+                until = (terms.expire_date or terms.expire_time)[:8]
+                today = event.date or f"{datetime.fromtimestamp(event.at_ns // 1_000_000_000, UTC):%Y%m%d}"
                 self._wrong(f"order {order['order_id']} is good until {until} and outlives {today}")
-        self.day += 1
+        for market in self._calendars:
+            if event.market in ("", market):
+                on = event.date or self._date_on(market, event.at_ns)
+                self._dates[market] = max(self._dates[market], on)
+        self._days.append((event.market, event.date))
         by_day = {name for name, profile in self._profiles.items() if profile.cl_ord_ids == "day"}
         self._client_ids = {
             key: order_id
             for key, order_id in self._client_ids.items()
             if key[0] not in by_day or self._is_alive(order_id)
         }
+
+    def _should_have_ended(self, order: Record, market: str, event: ev.DayEnded) -> bool:
+        """Whether the order's date leaves it no further trading day."""
+        terms = order["versions"][-1]["terms"]
+        until = terms.expire_date or terms.expire_time
+        if not until:
+            return False
+        calendar = self._calendars.get(market)
+        ending = event.date or self._date_on(market, event.at_ns) or self._dates.get(market, 0)
+        later = [s for s in calendar.sessions if s[0] > ending] if calendar is not None else []
+        if not later:
+            return bool(until[:8] <= f"{datetime.fromtimestamp(event.at_ns // 1_000_000_000, UTC):%Y%m%d}")
+        if terms.expire_date:
+            return int(until) < later[0][0]
+        moment = datetime.strptime(until[:17], "%Y%m%d-%H:%M:%S").replace(tzinfo=UTC)
+        return moment.timestamp() <= later[0][1]
 
     # -- the client's order ----------------------------------------------------------------------------------
 
@@ -482,6 +555,9 @@ class Auditor:
         order["suspended"] = True
 
     def _restated(self, event: ev.OrderRestated, order: Record) -> None:
+        if not event.route_id:
+            self._carried(event, order)
+            return
         route = self._route(event, order)
         if route is None:
             return
@@ -526,6 +602,17 @@ class Auditor:
             self._wrong(
                 f"{name} is restated to {event.cum_qty} executed, its executions to {route['cum_qty']}"
             )
+
+    def _carried(self, event: ev.OrderRestated, order: Record) -> None:
+        """We restate an order of an earlier day, as it is."""
+        newest = order["versions"][-1]
+        as_it_is = (event.order_qty, event.price) == (newest["order_qty"], newest["price"])
+        market = self._market(order)
+        begun = self._begun.get(market, 0)
+        if not as_it_is or order["time_in_force"] not in OUTLIVES_THE_DAY or not self.leaves_qty(order):
+            self._wrong(f"order {event.order_id} is not what is carried into another day")
+        if begun <= self._dates.get(market, 0):
+            self._wrong(f"order {event.order_id} is carried into no day")
 
     def _done_for_day(self, event: ev.OrderDoneForDay, order: Record) -> None:
         if order["time_in_force"] not in OUTLIVES_THE_DAY:
@@ -901,11 +988,11 @@ class Auditor:
     def _filled(self, event: ev.OrderFilled, order: Record) -> None:
         if event.last_qty <= 0 or not event.exec_id:
             self._wrong(f"order {event.order_id}: an execution without quantity or id")
-        self._book(event, order, event.last_qty, event.last_px, self.day, "trade")
+        self._book(event, order, event.last_qty, event.last_px, self.day(order), "trade")
 
     def _busted(self, event: ev.ExecutionBusted, order: Record) -> None:
         if self._take_back(event, order) is not None:
-            self._book(event, order, 0, 0, self.day, "bust")
+            self._book(event, order, 0, 0, self.day(order), "bust")
 
     def _corrected(self, event: ev.ExecutionCorrected, order: Record) -> None:
         before = self._take_back(event, order)
@@ -1148,7 +1235,14 @@ class Auditor:
         same("reference prices", state["reference_px"], self._reference_px)
         same("halts", [tuple(h) for h in state["halts"]], sorted((*k, *v) for k, v in self._halts.items()))
         same("ClOrdIDs", {(s, c): o for s, c, o in state["cl_ord_ids"]}, self._client_ids)
-        same("day", state["day"], self.day)
+        same("day", state["day"], len(self._days) + 1)
+        for market in self._calendars:
+            day = state["days"][market]
+            same(
+                f"{market} dates",
+                (day["ended_date"], day["started_date"]),
+                (self._dates[market], self._begun.get(market, 0)),
+            )
         same("profiles", [p[2] for p in state["profiles"]], sorted(self._profiles))
         same("venues", [v[2] for v in state["venues"]], sorted(self._venues))
         shown = {
@@ -1194,8 +1288,9 @@ class Auditor:
         self.legs.compare(theirs, ours, same)
         same(f"{name} queue", [q["cl_ord_id"] for q in theirs["queued"]], ours["queue"])
         same(f"{name} done for the day", theirs["done_for_day"], ours["done_for_day"])
-        is_of_today = theirs["day"] == self.day
-        standing = [x for x in executed if x["stands"] and x["day"] == self.day]
+        day = self.day(ours)
+        is_of_today = theirs["day"] == day
+        standing = [x for x in executed if x["stands"] and x["day"] == day]
         today = (sum(x["last_qty"] for x in standing), sum(x["last_qty"] * x["last_px"] for x in standing))
         same(
             f"{name} today",
@@ -1306,6 +1401,8 @@ _OTHER: Final[dict[type, Callable[[Auditor, Any], None]]] = {
     ev.StrategyDefined: Auditor._strategy,
     ev.VenueRateDefined: Auditor._rate,
     ev.DayEnded: Auditor._day_ended,
+    ev.DayStarted: Auditor._day_started,
+    ev.CalendarDefined: Auditor._calendar,
 }
 
 _ORDER: Final[dict[type, Callable[[Auditor, Any, Any], None]]] = {

@@ -171,12 +171,12 @@ class LegAudit:
             self._of._wrong(f"order {event.order_id}: leg {event.leg} is {event.symbol}, side {event.side}")
         if event.last_qty <= 0 or event.last_px <= 0 or not event.exec_id:
             self._of._wrong(f"order {event.order_id}: an execution of a leg without quantity, price or id")
-        self._book(event, order, leg, event.last_qty, event.last_px, self._of.day, "trade")
+        self._book(event, order, leg, event.last_qty, event.last_px, self._of.day(order), "trade")
 
     def busted(self, event: ev.LegBusted, order: Record) -> None:
         leg = self._leg(event, order)
         if leg is not None and self._take_back(event, order, leg) is not None:
-            self._book(event, order, leg, 0, 0, self._of.day, "bust")
+            self._book(event, order, leg, 0, 0, self._of.day(order), "bust")
 
     def corrected(self, event: ev.LegCorrected, order: Record) -> None:
         leg = self._leg(event, order)

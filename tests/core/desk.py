@@ -198,6 +198,8 @@ KEY_FIELDS: dict[type, tuple[str, ...]] = {
     ev.LegFilled: ("symbol", "exec_id", "last_qty", "last_px"),
     ev.LegBusted: ("leg", "exec_id", "exec_ref_id", "qty", "px"),
     ev.LegCorrected: ("leg", "exec_id", "exec_ref_id", "last_qty", "last_px", "qty", "px"),
+    ev.DayEnded: ("market", "date"),
+    ev.DayStarted: ("market", "date"),
 }
 
 
@@ -208,7 +210,7 @@ def brief(event: ev.Event) -> str:
         value = getattr(event, name)
         if name in ("last_qty", "last_px", "order_qty", "price", "qty", "px"):
             value = format_scaled(value)
-        if value != "":
+        if value != "" and not (isinstance(event, ev.DayEnded) and value == 0):
             words.append(str(value))
     return " ".join(words)
 
@@ -583,7 +585,7 @@ class Desk:
     def today(self, of: str = "A") -> str:
         """What is the day's of an order: "40 of 100 at 10"."""
         order = self.order(of)
-        qty, cum, notional = day_quantities(order, self.state.day)
+        qty, cum, notional = day_quantities(order, self.state.day_of(order.symbol))
         return f"{format_scaled(cum)} of {format_scaled(qty)} at {format_scaled(average_px(notional, cum))}"
 
     def risk(self, account: str = "BLOCK", symbol: str = "IBM", currency: str = "USD") -> str:
@@ -627,15 +629,22 @@ class Recount:
     def __init__(self) -> None:
         self.orders: dict[int, dict[str, Any]] = {}
         self.items: dict[str, ev.InstrumentDefined] = {}
-        self.day = 1
+        self.ends: list[str] = []  # the market of every day that has ended; "" for all
+
+    def day(self, order: dict[str, Any]) -> int:
+        """The day that the order's market is on: numbered by the last end that was its own."""
+        item = self.items.get(order["symbol"])
+        own = {"", item.market if item is not None else ""}
+        return max((n for n, market in enumerate(self.ends, 2) if market in own), default=1)
 
     def feed(self, event: ev.Event) -> None:
         if isinstance(event, ev.InstrumentDefined):
             self.items[event.symbol] = event
         elif isinstance(event, ev.DayEnded):
-            self.day += 1
+            self.ends.append(event.market)
             for order in self.orders.values():
-                order["done today"] = False
+                if self.day(order) == len(self.ends) + 1:
+                    order["done today"] = False
         elif isinstance(event, ev.OrderReceived | ev.OrderDenied):
             taken = isinstance(event, ev.OrderReceived)
             self.orders[event.order_id] = {
@@ -670,12 +679,12 @@ class Recount:
             order["overfilled"] |= event.reason == "overfill"
         elif isinstance(event, ev.OrderFilled):
             rows = order["executions"][event.route_id]
-            rows[event.exec_id] = [len(rows) + 1, event.last_qty, event.last_px, self.day, True]
+            rows[event.exec_id] = [len(rows) + 1, event.last_qty, event.last_px, self.day(order), True]
         elif isinstance(event, ev.LegFilled):
             leg = order["legs"][event.leg - 1]
             assert (event.symbol, event.side == Side.BUY) == (leg["symbol"], leg["buys"])
             rows = leg["executions"]
-            rows[event.exec_id] = [len(rows) + 1, event.last_qty, event.last_px, self.day, True]
+            rows[event.exec_id] = [len(rows) + 1, event.last_qty, event.last_px, self.day(order), True]
         elif isinstance(event, ev.ExecutionBusted | ev.ExecutionCorrected | ev.LegBusted | ev.LegCorrected):
             is_leg = isinstance(event, ev.LegBusted | ev.LegCorrected)
             rows = (
@@ -685,10 +694,10 @@ class Recount:
             assert before[4], f"{event.exec_ref_id} did not stand any more"
             assert (event.qty, event.px) == (before[1], before[2]), "it was another execution"
             before[4] = False
-            rows[event.exec_id] = [len(rows) + 1, 0, 0, self.day, False]
+            rows[event.exec_id] = [len(rows) + 1, 0, 0, self.day(order), False]
             if isinstance(event, ev.ExecutionCorrected | ev.LegCorrected):
                 rows[event.exec_id] = [len(rows), event.last_qty, event.last_px, before[3], True]
-        elif isinstance(event, ev.OrderRestated):
+        elif isinstance(event, ev.OrderRestated) and event.route_id:
             for row in order["executions"][event.route_id].values() if event.cum_qty else ():
                 if row[4]:
                     row[1] = row[1] * event.cum_qty // event.was_cum_qty
@@ -758,14 +767,14 @@ class Recount:
 
     def check(self, state: State) -> None:
         """Compare all of it with a state. Raises AssertionError."""
-        assert state.day == self.day
+        assert state.day == len(self.ends) + 1
         assert list(state.orders) == list(self.orders)
         assert state.open_orders() == [order for order in state.orders.values() if not order.settled]
         risk: dict[tuple[str, str], dict[str, int]] = defaultdict(lambda: defaultdict(int))
         for order_id, order in self.orders.items():
             theirs = state.orders[order_id]
             cum, notional = self._executed(order)
-            day_cum, day_notional = self._executed(order, self.day)
+            day_cum, day_notional = self._executed(order, self.day(order))
             leaves = 0 if order["ended"] else max(order["qty"] - cum, 0)
             assert self._facts(order, cum, notional, leaves) == {
                 "as": theirs.cl_ord_id,
@@ -786,7 +795,7 @@ class Recount:
                 },
             }, f"order {order_id}"
             day = (order["qty"] - cum + day_cum, day_cum, day_notional)
-            assert day_quantities(theirs, state.day) == day, f"order {order_id}"
+            assert day_quantities(theirs, state.day_of(theirs.symbol)) == day, f"order {order_id}"
             assert theirs.ended == (leaves == 0), f"order {order_id}"
             assert (order_id in state.due) == bool(order["waiting"] and not order["asked"]), (
                 f"order {order_id}"

@@ -61,7 +61,7 @@ EXAMPLES: tuple[ev.Event, ...] = (
     ev.OrderTriggered(1, 2, 3, "t", "x"),
     ev.OrderCalculated(1, 2, 3, "t", "x", True),
     ev.RequestQueued(1, 2, "s", "c", "o", "2", Qty(5), Px(6), Terms(exec_inst="G"), True),
-    ev.DayEnded(1, "w"),
+    ev.DayEnded(1, "w", "XNYS", 5),
     ev.ProfileDefined(
         1,
         "s",
@@ -97,6 +97,8 @@ EXAMPLES: tuple[ev.Event, ...] = (
     ev.LegBusted(1, 2, 3, 4, "x", "y", Qty(5), Px(6), 7, "t"),
     ev.LegCorrected(1, 2, 3, 4, "x", "y", Qty(5), Px(6), Qty(7), Px(8), 9, "t"),
     ev.MassCancelRejected(1, 2, "m", 5, "t"),
+    ev.CalendarDefined(1, "XNYS", 2, 3, ((4, 5, 6), (7, 8, 9, 10, 11)), "s"),
+    ev.DayStarted(1, "XNYS", 5),
     ev.RoutingDefined(
         1,
         "w",

@@ -65,7 +65,7 @@ GOLDEN = {
     "OrderTriggered":          "9638010203a174a178",
     "OrderCalculated":         "9739010203a174a178c3",
     "RequestQueued":           "9b3a0102a173a163a16fa13205069d00a1470000a0a000a0a0a090a000c3",
-    "DayEnded":                "933b01a177",
+    "DayEnded":                "953b01a177a4584e595305",
     "ProfileDefined":          "9f3c01a173c3a6737461747573a47061737391a2313592a23437a1379292a131a14892a132a0a3646179a56f72646572a7726573746174"
                                "65a57472616465a673696c656e74a56c6f676f6e",
     "TradeUnknown":            "9b3d01a176a156a178a144a153a1310506a174",
@@ -86,6 +86,8 @@ GOLDEN = {
     "LegBusted":               "9b5101020304a178a179050607a174",
     "LegCorrected":            "9d5201020304a178a1790506070809a174",
     "MassCancelRejected":      "965a0102a16d05a174",
+    "CalendarDefined":         "975f01a4584e595302039293040506950708090a0ba173",
+    "DayStarted":              "946001a4584e595305",
     "RoutingDefined":          "976401a1779194a16ea1769192a2757092a174a1759193a474696d6505069192a16c92a153a1549192a153079192a14d919208f7",
     "DestinationDefined":      "976901a164a176a77265726f757465a1659d00a00000a0a000a132a0a090a000",
     "StrategyDefined":         "9a6a01a173a4747761709292a1640592a16506a46465736b0708090a",
@@ -171,6 +173,7 @@ FORMERLY: tuple[tuple[str, ev.Event], ...] = (
         "973e01a17692a131a13291a13092a773746f705f7078a76d696e5f717479a46c656773",
         ev.VenueDefined(1, "v", ("1", "2"), ("0",), ("stop_px", "min_qty"), "legs"),
     ),
+    ("933b01a177", ev.DayEnded(1, "w")),
 )  # fmt: skip
 """Lines of older versions, with the event that they must still be read as: new fields have defaults."""
 

@@ -12,6 +12,7 @@ from oms.core.state import State, route_cl_ord_id
 from oms.core.types import ExecType, OrdStatus, Px, Qty, Side
 from oms.sim.auditor import Auditor
 from tests.core import combinations
+from tests.core.days import NEW_YORK
 from tests.core.desk import (
     ALPHA,
     BRAVO,
@@ -111,6 +112,8 @@ def everything(desk: Desk) -> None:
     desk.new("P")
     desk.show(SIM, bids=["89 100"], offers=["91 50"])
     desk.end_day()
+    desk._take(NEW_YORK)
+    desk.do(cmd.StartDay("XNYS", 20261123))
 
 
 # -- the fold ------------------------------------------------------------------------------------------------
