@@ -283,7 +283,12 @@ def _corrected(
             command.text,
         )
     ]
-    if route.cum_qty - before.qty + last_qty > asked_qty(route):
+    if route.cum_qty - before.qty + last_qty > asked_qty(route) or (
+        # What was open at its end may have been given to another route since.
+        order.plan is not None
+        and route.working in ENDED
+        and committed(order) - before.qty + last_qty > order.order_qty
+    ):
         events.append(questioned(now_ns, order.order_id, command, "overfill"))
     return events + end_remembered(order, route, last_qty - before.qty, now_ns)
 

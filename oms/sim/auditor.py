@@ -644,7 +644,8 @@ class Auditor:
         if status == OrdStatus.REJECTED and order["cum_qty"]:
             self._wrong(f"order {event.order_id} is rejected after it executed")
         order["ended"] = status
-        if isinstance(event, ev.OrderCanceled) and event.cl_ord_id:
+        if isinstance(event, ev.OrderCanceled) and (event.cl_ord_id or "" in order["requests"]):
+            # The wish of our own to cancel an order in parts has no id.
             self._answer(order, event.cl_ord_id, CANCEL)
 
     def _request(self, event: ev.CancelRequested | ev.ReplaceRequested, order: Record) -> None:

@@ -47,6 +47,23 @@ def test_a_part_that_its_venue_ended_when_it_looked_filled_is_given_to_nobody_el
     agree(halves)
 
 
+def test_a_correction_of_a_part_that_has_ended_may_be_more_than_is_left_for_it(halves: Desk) -> None:
+    halves.fill("A", "x1", "20", route=1)
+    halves.canceled("A", route=1)
+    assert [r.order_qty // 10**8 for r in halves.order("A").routes] == [60, 40, 40], "others have the rest"
+    found = halves.correct("A", "c1", "x1", "50", route=1)
+    assert found[:2] == ["ExecutionCorrected c1 x1 50 10 20 10", "ReportQuestioned 1 overfill"]
+    assert halves.correct("A", "c2", "c1", "20", route=1)[0] == "ExecutionCorrected c2 c1 20 10 50 10"
+    agree(halves)
+
+
+def test_a_mass_cancel_of_an_order_in_parts_is_answered_by_its_end(halves: Desk) -> None:
+    halves.cancel_all("M")
+    halves.canceled("A/", route=1)
+    assert "OrderCanceled" in halves.canceled("A/", route=2)
+    agree(halves)
+
+
 def test_the_last_part_is_followed_by_what_the_client_wants_then(halves: Desk) -> None:
     halves.profile(final_fill="done_for_day")
     assert "OrderDoneForDay" not in halves.fill("A", "x1", "60", route=1)
