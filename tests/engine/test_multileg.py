@@ -368,7 +368,7 @@ def test_a_venue_of_4_2_cannot_be_configured_to_take_them(tmp_path: Path) -> Non
     try:
         with pytest.raises(AssertionError, match="the engine ended with 3"):
             desk.engine.start()
-        assert "[capability.SIM]: terms: FIX.4.2 has no message for an order with legs" in desk.engine.log()
+        assert "[capability.SIM]: terms: FIX 4.2 has no words for legs" in desk.engine.log()
     finally:
         desk.end()
 
