@@ -167,6 +167,7 @@ class Engine:
             local.restore()
         kernel.take_queued()
         kernel.work()
+        kernel.emulate()
         self._snapshot_seq = timed.from_snapshot
         self._prepared_seq = 0
         self._asked_s: dict[str, float] = {}  # venue -> since when a question of ours is open
@@ -253,6 +254,8 @@ class Engine:
         if self.kernel.state.lists_due and self._lists_may_go_on():
             self.kernel.work_lists()
             busy = True
+        if self.kernel.state.emulated.any:
+            busy |= bool(self.kernel.emulate())
         busy |= bool(self.kernel.flush(self.sessions.send))
         if self.application.activity != self._seen:
             self._seen = self.application.activity
@@ -302,6 +305,7 @@ class Engine:
         """End and begin the trading days whose time has come."""
         for command in days.due(self.kernel.state, time.time_ns()):
             self.kernel.on_command(command, "calendar")
+        self.kernel.expire()
 
     def _mind_questions(self) -> None:
         """A venue that does not answer is not waited for for ever."""

@@ -98,10 +98,14 @@ class ProfileTable(Strict, frozen=True):
     final_fill: Literal["pass", "trade", "done_for_day", "calculated"] = "pass"  # what follows the last fill
     late_cancel: Literal["reject", "silent"] = "reject"  # where the last fill came first
     reset: Literal["accept", "refuse", "logon", "day"] = "accept"  # of sequence numbers
+    stop_px_reports: bool = False  # ExecutionReports that say where a trailing stop that is held has moved to
 
 
 class CapabilityTable(Strict, frozen=True):
-    """[capability.VENUE]: what a venue can do. Without it, a venue is taken to do everything."""
+    """[capability.VENUE]: what a venue can do. Without it, a venue is taken to do everything.
+
+    What it lacks is done here or refused: see docs/emulation.md.
+    """
 
     ord_types: tuple[str, ...]  # OrdType(40)
     times_in_force: tuple[str, ...]  # TimeInForce(59)
@@ -178,6 +182,9 @@ NOT_REWRITTEN = frozenset(
 )
 """Tags that say what happened to which order, or belong to the session: nobody may change those."""
 
+TERMS = tuple(name for name in Terms.__struct_fields__ if name != "unread")
+"""What a venue may know of an order."""
+
 T = TypeVar("T")
 
 
@@ -195,12 +202,16 @@ def load(path: Path) -> Config:
             raise ConfigError(f"{path}, line {line_of(path, key)}: {key} must be at least {least}")
     for venue, table in config.capability.items():
         for name in table.terms:
-            if name not in Terms.__struct_fields__:
-                known = ", ".join(Terms.__struct_fields__)
+            if name not in TERMS:
+                known = ", ".join(TERMS)
                 raise ConfigError(
                     f"{path}, line {line_of(path, venue)}: capability.{venue}.terms: {name!r} is not one"
                     f" of {known}"
                 )
+        for code in table.exec_insts:
+            if len(code) != 1 or not code.isalnum():
+                where = f"{path}, line {line_of(path, venue)}: capability.{venue}.exec_insts"
+                raise ConfigError(f"{where}: {code!r} is not a code of ExecInst(18)")
     for session, profile in config.profile.items():
         where = f"{path}, line {line_of(path, session)}: profile.{session}"
         for tag in (*profile.required, *profile.forbidden, *profile.rewrite):

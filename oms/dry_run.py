@@ -179,6 +179,8 @@ def _row(state: State, one: Planned, now_ns: int, every: bool) -> Row:
             row |= {"outcome": "denied", "reason": event.reason, "text": event.text}
         elif isinstance(event, ev.OrderRouted):
             row |= {"outcome": "routed", "to": event.destination or event.venue}
+        elif isinstance(event, ev.OrderEmulated):
+            row |= {"outcome": "waits", "to": event.destination or event.venue}
         elif isinstance(event, ev.OrderHeld):
             row |= {"outcome": "held", "to": event.venue}
         elif isinstance(event, ev.OrderPlanned):

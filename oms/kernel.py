@@ -23,6 +23,7 @@ from msgspec import Struct
 
 from oms.core import commands as cmd
 from oms.core import events as ev
+from oms.core.emulation import next_due, to_expire
 from oms.core.engine import decide
 from oms.core.lists import undecided
 from oms.core.state import State
@@ -36,6 +37,9 @@ from oms.fix.wire import fields
 log = logging.getLogger("oms.kernel")
 
 Clock = Callable[[], int]
+
+MOST_EMULATED: Final = 64
+"""How many emulated orders are seen to at once: at an open there may be thousands."""
 
 _command_json: Final = msgspec.json.Encoder().encode
 
@@ -125,6 +129,7 @@ class Kernel:
 
     __slots__ = (
         "_append",
+        "_emulating",
         "_journal",
         "_recent",
         "_working",
@@ -160,6 +165,7 @@ class Kernel:
         self._journal = journal
         self._append = journal.append
         self._working = False
+        self._emulating = False
 
     # -- inputs ----------------------------------------------------------------------------------------------
 
@@ -179,6 +185,8 @@ class Kernel:
                 self.take_queued()
             if self.state.waiting.to_work:
                 self.work()
+            if self.state.emulated.due:
+                self.emulate()
         elif session_id in self.venues:
             self.refused(session_id, fields(text))
 
@@ -205,6 +213,8 @@ class Kernel:
             self.take_queued()
         if self.state.waiting.to_work and not self._working:
             self.work()
+        if self.state.emulated.due and not self._emulating:
+            self.emulate()
 
     def take_queued(self) -> None:
         """Requests whose turn has come, because what was before them is answered."""
@@ -237,6 +247,24 @@ class Kernel:
             if self.clock() >= until_ns:
                 break
         return bool(due)
+
+    def emulate(self) -> int:
+        """Do what has to be done for emulated orders. How many they were: the rest is for the next turn."""
+        self._emulating = True
+        try:
+            for done in range(MOST_EMULATED):
+                order_id = next_due(self.state, self.clock())
+                if not order_id:
+                    return done
+                self.on_command(cmd.Emulate(order_id), "emulation")
+        finally:
+            self._emulating = False
+        return MOST_EMULATED
+
+    def expire(self) -> None:
+        """End the orders that we have and whose ExpireTime(126) has come."""
+        for order_id in to_expire(self.state, self.clock()):
+            self.on_command(cmd.Emulate(order_id), "calendar")
 
     def record(self, event: ev.Event) -> int:
         """Journal and apply a fact that nothing needs to be decided about. Returns its sequence."""
@@ -367,6 +395,9 @@ def _denied_undecided(state: State, command: cmd.Command, now_ns: int) -> list[e
         waiting = state.orders[command.order_id].queued[0]
         ids = (waiting.session_id, waiting.cl_ord_id, state.orders[command.order_id].cl_ord_id)
         return [ev.RequestDenied(now_ns, command.order_id, *ids, "2", 99, *why)]
+    if isinstance(command, cmd.Emulate):
+        # Nor this: a person has to look at it.
+        return [ev.OrderWaits(now_ns, command.order_id, "person", why[1])]
     if isinstance(command, cmd.CancelOrder | cmd.ReplaceOrder):
         order = state.find(command.session_id, command.orig_cl_ord_id)
         response_to = "1" if isinstance(command, cmd.CancelOrder) else "2"

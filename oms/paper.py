@@ -26,6 +26,7 @@ from typing import Final
 from oms.core import commands as cmd
 from oms.core import events as ev
 from oms.core.controls import tick_at
+from oms.core.emulated import sent_time_in_force
 from oms.core.matching import MatchingBook, Outcome
 from oms.core.order import Order, Route
 from oms.core.price_book import Resting
@@ -179,7 +180,7 @@ class PaperVenue:
             route.ord_type or order.ord_type,
             route.price,
             route.leaves_qty,
-            order.time_in_force,
+            sent_time_in_force(order),
             order.account,
         )
         self._settle(order, route, outcome)
@@ -306,7 +307,7 @@ class PaperVenue:
 
 def _can_rest(order: Order, route: Route) -> bool:
     """Whether what is not executed at once stays open."""
-    return (route.ord_type or order.ord_type) == OrdType.LIMIT and order.time_in_force in (
+    return (route.ord_type or order.ord_type) == OrdType.LIMIT and sent_time_in_force(order) in (
         TimeInForce.DAY,
         TimeInForce.GTC,
     )

@@ -98,6 +98,7 @@ def definitions(config: Config, at_ns: int) -> list[ev.Event]:
             p.final_fill,
             p.late_cancel,
             p.reset,
+            p.stop_px_reports,
         )
         for name, p in sorted(config.profile.items())
     ]

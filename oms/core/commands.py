@@ -67,6 +67,12 @@ class WorkOrder(Command, frozen=True, gc=False):
     order_id: int
 
 
+class Emulate(Command, frozen=True, gc=False):
+    """An order that we do part of the work of may have something to be done: the next slice, its end."""
+
+    order_id: int
+
+
 class RequestStatus(Command, frozen=True, gc=False):
     """OrderStatusRequest(H) from a client."""
 
@@ -319,6 +325,7 @@ AnyCommand = (
     | VenueRefusal
     | TakeQueued
     | WorkOrder
+    | Emulate
     | CancelAll
     | RequestAllStatus
     | NewList

@@ -344,6 +344,13 @@ def displayed_and_minimum(state: State, ask: Ask) -> Denial | None:
     return None
 
 
+def unread_instruction(state: State, ask: Ask) -> Denial | None:
+    """Nothing that makes it another order is left out: what is worked nowhere here is refused."""
+    if ask.terms is None or not ask.terms.unread:
+        return None
+    return Denial("unread_instruction", 11, f"tag {ask.terms.unread} is not supported")
+
+
 def cash_order_qty(state: State, ask: Ask) -> Denial | None:
     """CashOrderQty(152) is worth a lot at the order's price or, without one, at the reference price."""
     if ask.order_qty or ask.terms is None or not ask.terms.cash_order_qty:
@@ -633,6 +640,7 @@ CONTROLS: Final[tuple[Control, ...]] = (
     unknown_symbol,
     unknown_leg,
     unsupported_order,
+    unread_instruction,
     unsupported_legs,
     leg_currency,
     leg_venue,
@@ -696,7 +704,9 @@ OF_ONE_INSTRUMENT: Final = (
 WITH_TERMS: Final = tuple(c for c in CONTROLS if c not in OF_LEGS)
 WITH_LEGS: Final = tuple(c for c in CONTROLS if c not in OF_ONE_INSTRUMENT)
 
-PLAIN: Final = tuple(c for c in WITH_TERMS if c not in (cash_order_qty, stop_price, displayed_and_minimum))
+PLAIN: Final = tuple(
+    c for c in WITH_TERMS if c not in (unread_instruction, cash_order_qty, stop_price, displayed_and_minimum)
+)
 """Those that have something to say of an order without `Terms`: most orders have none."""
 
 

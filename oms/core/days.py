@@ -14,11 +14,11 @@ from oms.core import commands as cmd
 from oms.core import events as ev
 from oms.core.calendar import NO_CALENDAR, SECOND_NS, TAKES_ORDERS, MarketState
 from oms.core.decision import Events
-from oms.core.endings import order_ended
+from oms.core.emulated import expires_ns
 from oms.core.multileg import disagreements
-from oms.core.order import Order
+from oms.core.order import ENDED, Order
 from oms.core.state import State
-from oms.core.types import OrdStatus, Px, Qty, TimeInForce, utc_date, utc_ns
+from oms.core.types import OrdStatus, Px, Qty, utc_date
 
 GT_RENEWAL = "1"  # ExecRestatementReason(378)
 
@@ -36,9 +36,9 @@ def takes_orders(state: State, market: str, now_ns: int) -> bool:
 
 
 def due(state: State, now_ns: int) -> list[cmd.Command]:
-    """The days that have to end or to begin by now, in that order. O(markets)."""
+    """The days that have to end or to begin by now, in that order, market by market."""
     commands: list[cmd.Command] = []
-    for market, calendar in state.calendars.items():
+    for market, calendar in sorted(state.calendars.items()):
         day = state.day_at(market)
         over = calendar.over(now_ns)
         if over > day.ended_date:
@@ -55,17 +55,19 @@ def end_day(state: State, command: cmd.EndDay, now_ns: int) -> Events:
         return []
     events: Events = []
     for order in state.open_orders():
-        market = state.market_of(order.symbol)
-        if order.ended or order_ended(order) or command.market not in ("", market):
+        market = state.market_of(order)
+        if order.ended or order.working in ENDED or command.market not in ("", market):
             continue
         until = _until(order)
-        if order.good_till and not (until and _is_its_last(state, order, market, command.date, now_ns)):
+        ends = not order.good_till or (until and _is_its_last(state, order, market, command.date, now_ns))
+        if not ends and order.routes_outlive_day:
             continue
-        text = f"good until {until}" if order.good_till else "the day has ended"
+        text = f"good until {until}" if ends and order.good_till else "the day has ended"
         for route in order.routes:
             if not route.ended:
                 events.append(ev.RouteExpired(now_ns, order.order_id, route.route_id, False, text))
-        events.append(ev.OrderExpired(now_ns, order.order_id, text))
+        if ends:
+            events.append(ev.OrderExpired(now_ns, order.order_id, text))
     events += disagreements(state, command.market, now_ns)
     events.append(ev.DayEnded(now_ns, command.who, command.market, command.date))
     return events
@@ -83,7 +85,7 @@ def start_day(state: State, command: cmd.StartDay, now_ns: int) -> Events:
     for order in state.open_orders():
         # What came since the day before ended is new today.
         carried = order.good_till and order.received_ns <= day.ended_ns and not order.ended
-        if carried and order.working == OrdStatus.NEW and state.market_of(order.symbol) == command.market:
+        if carried and order.working == OrdStatus.NEW and state.market_of(order) == command.market:
             qty, px = Qty(order.order_qty), Px(order.price)
             events.append(ev.OrderRestated(now_ns, order.order_id, 0, GT_RENEWAL, qty, px, Qty(0)))
     return events
@@ -108,14 +110,3 @@ def _is_its_last(state: State, order: Order, market: str, date: int, now_ns: int
     if terms.expire_date:
         return terms.expire_date < str(following.date)
     return expires_ns(order) <= following.opens_s * SECOND_NS
-
-
-def expires_ns(order: Order) -> int:
-    """ExpireTime(126) of an order that is good till a date and has no ExpireDate(432); 0 if there is none."""
-    terms = order.versions[-1].terms
-    if order.time_in_force != TimeInForce.GTD or terms is None or terms.expire_date:
-        return 0
-    try:
-        return utc_ns(terms.expire_time)
-    except ValueError:
-        return 0

@@ -3,6 +3,7 @@
 from oms.core import commands as cmd
 from oms.core import events as ev
 from oms.core.decision import Events
+from oms.core.emulation import trail
 from oms.core.market import TRADE, VenueDepth
 from oms.core.requests import trigger
 from oms.core.state import State
@@ -61,7 +62,8 @@ def publish_price(state: State, command: cmd.PublishPrice, now_ns: int) -> Event
     if command.symbol not in state.instruments:
         return []
     changed = ev.ReferencePriceChanged(now_ns, command.symbol, command.px, command.source)
-    return [changed, *trigger(state, command.symbol, command.px, now_ns)]
+    moved = trail(state, command.symbol, command.px, now_ns)
+    return [changed, *moved, *trigger(state, command.symbol, command.px, now_ns)]
 
 
 def update_books(state: State, command: cmd.UpdateBooks, now_ns: int) -> Events:

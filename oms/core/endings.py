@@ -25,6 +25,10 @@ def end_remembered(order: Order, route: Route, change: int, now_ns: int) -> Even
         return []
     if order.plan is not None:
         return []  # its plan looks for others
+    if order.good_till and not order.routes_outlive_day:
+        return []  # it was for the day, and the order is not
+    if order.emulation is not None and (route.cum_qty < route.order_qty or route is not order.routes[-1]):
+        return []  # what that route did not execute was sent again
     if not all(r.ended for r in order.routes):
         return []
     text = "its venue had ended it before"

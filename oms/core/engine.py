@@ -8,9 +8,10 @@ Who says no: a control of ours *denies* (`OrderDenied`, `RequestDenied`), a venu
 `RequestRejected`). A counterparty that contradicts itself or us is answered by `ReportQuestioned`, which is
 data as well: journaled and shown.
 
-Seven modules have the decisions: `requests` (what clients ask), `lists` (what they ask of whole lists),
-`reports` (what venues say), `multileg` (what they say of orders with legs), `days` (trading days begin and
-end), `desk` (sessions, prices, people), `working` (orders that are worked in parts).
+Eight modules have the decisions: `requests` (what clients ask), `lists` (what they ask of whole lists),
+`emulation` (what is done for them that a venue cannot), `reports` (what venues say), `multileg` (what they
+say of orders with legs), `days` (trading days begin and end), `desk` (sessions, prices, people), `working`
+(orders that are worked in parts).
 
 In doubt: what was sent and not answered when a venue logs on again is asked about (OrderStatusRequest) and
 never sent again. The answer either confirms it or says that the venue has never heard of it, and then it has
@@ -21,7 +22,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from oms.core import commands as cmd
-from oms.core import days, desk, lists, reports, requests, working
+from oms.core import days, desk, emulation, lists, reports, requests, working
 from oms.core.decision import Events
 from oms.core.state import State
 
@@ -52,6 +53,7 @@ _DECIDE: Final[dict[type, Callable[[State, Any, int], Events]]] = {
     cmd.StopAsking: desk.stop_asking,
     cmd.TakeQueued: requests.take_queued,
     cmd.WorkOrder: working.work_order,
+    cmd.Emulate: emulation.work,
     cmd.CancelAll: requests.cancel_all,
     cmd.RequestAllStatus: requests.request_all_status,
     cmd.NewList: lists.new_list,

@@ -549,6 +549,7 @@ class ProfileDefined(Event, frozen=True, array_like=True, gc=False, tag=60):
     final_fill: str = "pass"  # "pass", "trade", "done_for_day" or "calculated": what follows the last fill
     late_cancel: str = "reject"  # "reject" or "silent": the answer to a cancel that a last fill has overtaken
     reset: str = "accept"  # "accept", "refuse", "logon" or "day": of sequence numbers
+    stop_px_reports: bool = False  # whether it is told when a trailing stop that we hold has moved
 
 
 class TradeUnknown(Event, frozen=True, array_like=True, gc=False, tag=61):
@@ -807,6 +808,32 @@ class DayStarted(Event, frozen=True, array_like=True, gc=False, tag=96):
     date: int  # YYYYMMDD
 
 
+# -- orders of which we do what their venue cannot ----------------------------------------------------------
+
+
+class OrderEmulated(OrderEvent, frozen=True, array_like=True, gc=False, tag=97):
+    """The order has something that its venue lacks and that we can do instead: see `emulation`."""
+
+    venue: str
+    what: tuple[str, ...]  # names of emulations
+    destination: str = ""  # its name, where that is not the venue's
+    rule: str = ""  # as in `OrderRouted`: its destination is chosen now, not when a part of it goes
+    facts: str = ""
+
+
+class OrderWaits(OrderEvent, frozen=True, array_like=True, gc=False, tag=98):
+    """The rest of an emulated order cannot be sent now, though nobody has it."""
+
+    waits_for: str  # "market:MIC", "venue:NAME", "rate:VENUE", "halt" or "person"
+    text: str
+
+
+class StopPxMoved(OrderEvent, frozen=True, array_like=True, gc=False, tag=99):
+    """The stop price of a trailing stop that we hold has followed the reference price."""
+
+    stop_px: Px
+
+
 # -- where orders go, and orders that are worked in parts ----------------------------------------------------
 
 
@@ -967,6 +994,9 @@ AnyEvent = (
     | MassCancelRejected
     | CalendarDefined
     | DayStarted
+    | OrderEmulated
+    | OrderWaits
+    | StopPxMoved
     | DestinationDefined
     | StrategyDefined
     | OrderPlanned

@@ -7,9 +7,8 @@ is left: then the one is meant that it can only be.
 from typing import Final
 
 from oms.core import commands as cmd
-from oms.core.calendar import MarketDay
 from oms.core.decision import standing
-from oms.core.order import Execution, Route
+from oms.core.order import Execution, Order, Route
 from oms.core.state import State
 from oms.core.types import average_px, exec_id_of_day
 
@@ -21,7 +20,7 @@ def asked_qty(route: Route) -> int:
     return max([route.order_qty, *(request.order_qty for request in route.requests)])
 
 
-def named(state: State, route: Route, command: cmd.VenueReport) -> tuple[str, Execution | None]:
+def named(state: State, order: Order, route: Route, command: cmd.VenueReport) -> tuple[str, Execution | None]:
     """What an ExecID that was used on this route stands for: the execution it names, or an id for a new one.
 
     A venue may count them by day. Then one of an earlier day means another execution, unless the report is a
@@ -30,25 +29,17 @@ def named(state: State, route: Route, command: cmd.VenueReport) -> tuple[str, Ex
     exec_id = command.exec_id
     known = route.executions[exec_id]
     profile = state.profiles.get(route.venue)
-    if profile is None or profile.exec_ids != "day":
+    today = state.day_at(state.market_of(order))
+    if profile is None or profile.exec_ids != "day" or known.day == today.number:
         return exec_id, known
-    day = _day(state, route)
-    if known.day == day.number:
-        return exec_id, known
-    of_today = exec_id_of_day(exec_id, day.number)
+    of_today = exec_id_of_day(exec_id, today.number)
     if of_today in route.executions:
         return of_today, route.executions[of_today]
     if command.transact_time_ns:
-        is_new = command.transact_time_ns > day.ended_ns
+        is_new = command.transact_time_ns > today.ended_ns
     else:
         is_new = is_said_to_be_more(route, command)
     return (of_today, None) if is_new else (exec_id, known)
-
-
-def _day(state: State, route: Route) -> MarketDay:
-    """The day that the market of a route's instrument is on."""
-    order, _ = state.routes[route.cl_ord_id]
-    return state.day_at(state.market_of(order.symbol))
 
 
 def is_said_to_be_more(route: Route, command: cmd.VenueReport) -> bool:
@@ -56,7 +47,7 @@ def is_said_to_be_more(route: Route, command: cmd.VenueReport) -> bool:
     return command.cum_qty == route.cum_qty + command.last_qty > route.cum_qty
 
 
-def referred(state: State, route: Route, exec_ref_id: str) -> str:
+def referred(state: State, order: Order, route: Route, exec_ref_id: str) -> str:
     """The execution that a bust or correction is about; empty if there is none.
 
     A venue may name one that it has corrected already: then the correction is meant. One that counts its ids
@@ -65,20 +56,19 @@ def referred(state: State, route: Route, exec_ref_id: str) -> str:
     if exec_ref_id in route.executions:
         profile = state.profiles.get(route.venue)
         if profile is not None and profile.exec_ids == "day":
-            today = _day(state, route).number
-            of_days = (exec_id_of_day(exec_ref_id, day) for day in range(today, 1, -1))
+            of_days = (exec_id_of_day(exec_ref_id, day) for day in range(state.day_of(order), 1, -1))
             exec_ref_id = next((id for id in of_days if id in route.executions), exec_ref_id)
     return standing(route.executions, exec_ref_id)
 
 
-def taken_back(state: State, route: Route, command: cmd.VenueReport, less: int) -> str:
+def taken_back(state: State, order: Order, route: Route, command: cmd.VenueReport, less: int) -> str:
     """Which execution is smaller by `less`: the one that ExecRefID names, or the only one that it can be.
 
     One that is gone altogether leaves an AvgPx that shows which it was, if it was at another price than
     others of its size.
     """
     if command.exec_ref_id:
-        named = referred(state, route, command.exec_ref_id)
+        named = referred(state, order, route, command.exec_ref_id)
         return named if named and route.executions[named].qty >= less else ""
     same = {id: x for id, x in route.executions.items() if x.stands and x.qty == less}
     if len({x.px for x in same.values()}) > 1:

@@ -9,13 +9,25 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
+import msgspec
+
 from oms.core import events as ev
 from oms.core import fold_legs
 from oms.core.calendar import Calendar, MarketDay
 from oms.core.fold_lists import LIST_HANDLERS, of_list
 from oms.core.ledger import counts_as_refused
 from oms.core.legs import new_legs
-from oms.core.order import Execution, Order, Plan, Queued, Request, Route, RouteRequest, Version
+from oms.core.order import (
+    Emulation,
+    Execution,
+    Order,
+    Plan,
+    Queued,
+    Request,
+    Route,
+    RouteRequest,
+    Version,
+)
 from oms.core.price_book import Resting
 from oms.core.risk import AccountRisk, fill, money, rehold, required_hold
 from oms.core.types import PRICED, SCALE, CxlRejResponseTo, OrdStatus, Px, Qty
@@ -61,6 +73,7 @@ def _session_logged_on(state: State, event: ev.SessionLoggedOn) -> None:
         # Not before: a Logon that asks for it may reach nobody.
         state.restarted.discard(event.session_id)
         state.resets_due.discard(event.session_id)
+    _wake(state, f"venue:{event.session_id}")
 
 
 def _session_reset(state: State, event: ev.SessionReset) -> None:
@@ -92,6 +105,8 @@ def _trading_resumed(state: State, event: ev.TradingResumed) -> None:
     if event.scope == "venue":
         state.waiting.arrived(event.value)
     state.venues_moved()
+    _wake(state, "halt")
+    _wake(state, f"venue:{event.value}")
 
 
 def _order_received(state: State, event: ev.OrderReceived) -> None:
@@ -173,7 +188,7 @@ def _order_filled(state: State, event: ev.OrderFilled) -> None:
     order = state.orders[event.order_id]
     qty, px = event.last_qty, event.last_px
     route = order.routes[event.route_id - 1]
-    day = state.day_of(order.symbol)
+    day = state.day_of(order)
     route.executions[event.exec_id] = Execution(len(route.executions) + 1, qty, px, day)
     _executed(state, order, route, qty, px, px * qty, day, day)
     book = state.books.get(order.symbol)
@@ -183,6 +198,8 @@ def _order_filled(state: State, event: ev.OrderFilled) -> None:
         _look_at_plan(state, order)
     if order.list_id:
         state.look_at_member(order)
+    if order.emulation is not None:
+        state.emulated.look_at(order)
     state.count("fills")
 
 
@@ -230,7 +247,7 @@ def _execution_busted(state: State, event: ev.ExecutionBusted) -> None:
     busted = route.executions[event.exec_ref_id]
     busted.stands = False
     leaves = order.leaves_qty
-    today = state.day_of(order.symbol)
+    today = state.day_of(order)
     route.executions[event.exec_id] = Execution(len(route.executions) + 1, 0, 0, today, stands=False)
     _executed(state, order, route, -busted.qty, busted.px, -busted.px * busted.qty, busted.day, today)
     state.rest(order, order.price, leaves)
@@ -238,6 +255,8 @@ def _execution_busted(state: State, event: ev.ExecutionBusted) -> None:
         _look_at_plan(state, order)
     if order.list_id:
         state.look_at_member(order)
+    if order.emulation is not None:
+        state.emulated.look_at(order)
     state.count("busts")
 
 
@@ -251,7 +270,7 @@ def _execution_corrected(state: State, event: ev.ExecutionCorrected) -> None:
     qty, px = event.last_qty, event.last_px
     # Of the day of what it corrects.
     route.executions[event.exec_id] = Execution(len(route.executions) + 1, qty, px, before.day)
-    today = state.day_of(order.symbol)
+    today = state.day_of(order)
     _executed(state, order, route, -before.qty, before.px, -before.px * before.qty, before.day, today)
     _executed(state, order, route, qty, px, px * qty, before.day, today)
     state.rest(order, order.price, leaves)
@@ -259,6 +278,8 @@ def _execution_corrected(state: State, event: ev.ExecutionCorrected) -> None:
         _look_at_plan(state, order)
     if order.list_id:
         state.look_at_member(order)
+    if order.emulation is not None:
+        state.emulated.look_at(order)
     state.count("corrections")
 
 
@@ -370,6 +391,8 @@ def _order_replaced(state: State, event: ev.OrderReplaced) -> None:
     state.rehold(order)
     state.rest(order, before.price, open_before)
     if order.held_for:
+        if order.emulation is not None:
+            order.emulation.mark_px = 0  # the distance may be another
         state.hold_back(order)
     if order.queued:
         state.look_at_queue(order)
@@ -377,6 +400,8 @@ def _order_replaced(state: State, event: ev.OrderReplaced) -> None:
         _look_at_plan(state, order)
     if order.list_id:
         state.look_at_member(order)
+    if order.emulation is not None:
+        state.emulated.look_at(order)
     state.count("replaced")
 
 
@@ -405,19 +430,30 @@ def _day_ended(state: State, event: ev.DayEnded) -> None:
         day.ended_date = max(day.ended_date, event.date or (on.date if on is not None else 0))
     # Those that were filled after they were done for the day as well.
     for order in state.orders.values():
-        if order.done_for_day and event.market in ("", state.market_of(order.symbol)):
+        if order.done_for_day and event.market in ("", state.market_of(order)):
             order.done_for_day = False
+    # Not every day of one market is one of a session, which may have orders for several.
+    is_all_over = not event.market or all(d.started_date <= d.ended_date for d in state.days.values())
     profiles = state.profiles.values()
-    state.resets_due.update(p.session_id for p in profiles if p.reset == "day")
+    if is_all_over:
+        state.resets_due.update(p.session_id for p in profiles if p.reset == "day")
     by_day = {p.session_id for p in profiles if p.cl_ord_ids == "day"}
     if by_day:
-        # Ids of the day that has ended may be used again, but for those of orders that outlive it.
-        ids, orders = state.cl_ord_ids, state.orders
+        # Ids of the day that has ended may be used again, but for those of orders that outlive it. One that
+        # names no order is of no market.
         state.cl_ord_ids = {
             key: order_id
-            for key, order_id in ids.items()
-            if key[0] not in by_day or (order_id in orders and not orders[order_id].settled)
+            for key, order_id in state.cl_ord_ids.items()
+            if key[0] not in by_day or not _is_of_the_past(state, order_id, event.market, is_all_over)
         }
+
+
+def _is_of_the_past(state: State, order_id: int, market: str, is_all_over: bool) -> bool:
+    order = state.orders.get(order_id)
+    if order is not None and not order.settled:
+        return False
+    of = state.market_of(order) if order is not None else ""
+    return of == market if of and market else is_all_over
 
 
 def _own_day(state: State, market: str) -> MarketDay:
@@ -439,6 +475,7 @@ def _calendar_defined(state: State, event: ev.CalendarDefined) -> None:
 
 def _day_started(state: State, event: ev.DayStarted) -> None:
     _own_day(state, event.market).started_date = event.date
+    _wake(state, f"market:{event.market}")
 
 
 def _told(route: Route, exec_id: str) -> None:
@@ -472,11 +509,13 @@ def _order_restated(state: State, event: ev.OrderRestated) -> None:
     state.rest(order, before.price, leaves)
     if order.list_id:
         state.look_at_member(order)
+    if order.emulation is not None:
+        state.emulated.look_at(order)
 
 
 def _split(state: State, order: Order, route: Route, cum_qty: int, was: int) -> None:
     """Restate what has executed: `cum_qty` for every `was`, at prices that leave it worth the same."""
-    today = state.day_of(order.symbol)
+    today = state.day_of(order)
     for execution in route.executions.values():
         if execution.stands:
             qty, px = execution.qty, execution.px
@@ -503,6 +542,8 @@ def _order_triggered(state: State, event: ev.OrderTriggered) -> None:
     order.suspended = False
     if order.held_for:
         state.let_go(order)
+        if order.emulation is not None:
+            state.emulated.look_at(order)
     elif event.route_id:
         _told(order.route(event.route_id), event.exec_id)
 
@@ -512,6 +553,42 @@ def _order_held(state: State, event: ev.OrderHeld) -> None:
     order.working = OrdStatus.NEW
     order.waits = False
     order.held_for = event.venue
+    state.hold_back(order)
+    if order.emulation is not None:
+        state.emulated.look_at(order)
+
+
+def _order_emulated(state: State, event: ev.OrderEmulated) -> None:
+    order = state.orders[event.order_id]
+    order.waits = False
+    order.emulation = Emulation(event.venue, event.what, event.destination)
+    state.emulated.look_at(order)
+
+
+def _order_waits(state: State, event: ev.OrderWaits) -> None:
+    order = state.orders[event.order_id]
+    if order.emulation is not None:
+        order.emulation.waits_for = event.waits_for
+        state.emulated.look_at(order)
+
+
+def _wake(state: State, what: str) -> None:
+    """What was waited for has come."""
+    for order_id in state.emulated.waiting_for(what):
+        order = state.orders[order_id]
+        assert order.emulation is not None
+        order.emulation.waits_for = ""
+        state.emulated.look_at(order)
+
+
+def _stop_px_moved(state: State, event: ev.StopPxMoved) -> None:
+    order = state.orders[event.order_id]
+    version, emulation = order.versions[-1], order.emulation
+    assert version.terms is not None
+    assert emulation is not None
+    # Not a version of its own: the client asked for a price that moves.
+    version.terms = msgspec.structs.replace(version.terms, stop_px=event.stop_px)
+    emulation.mark_px = state.reference_px[order.symbol]
     state.hold_back(order)
 
 
@@ -553,6 +630,9 @@ def _order_routed(state: State, event: ev.OrderRouted) -> None:
         state.waiting.sent(event.venue, event.at_ns)
     if event.destination:
         _route_of_destination(state, event, order, route)
+    if order.emulation is not None:
+        order.emulation.waits_for = ""
+        state.emulated.look_at(order)
 
 
 def _route_of_destination(state: State, event: ev.OrderRouted, order: Order, route: Route) -> None:
@@ -607,12 +687,14 @@ def _status_answered(state: State, event: ev.StatusAnswered) -> None:
         del state.questions[venue]
         state.waiting.arrived(venue)
         state.venues_moved()
+        _wake(state, f"venue:{venue}")
 
 
 def _asking_stopped(state: State, event: ev.AskingStopped) -> None:
     state.questions.pop(event.venue, None)
     state.waiting.arrived(event.venue)
     state.venues_moved()
+    _wake(state, f"venue:{event.venue}")
 
 
 def _reconcile_defined(state: State, event: ev.ReconcileDefined) -> None:
@@ -643,6 +725,8 @@ def _route_rejected(state: State, event: ev.RouteRejected) -> None:
     order.route(event.route_id).working = OrdStatus.REJECTED
     if order.plan is not None:
         _look_at_plan(state, order)
+    if order.emulation is not None:
+        state.emulated.look_at(order)
 
 
 def _cancel_routed(state: State, event: ev.CancelRouted) -> None:
@@ -663,6 +747,8 @@ def _cancel_routed(state: State, event: ev.CancelRouted) -> None:
     state.live[order.order_id] = order
     if state.waiting.rates:
         state.waiting.sent(route.venue, event.at_ns)
+    if order.emulation is not None:
+        state.emulated.look_at(order)
 
 
 def _replace_routed(state: State, event: ev.ReplaceRouted) -> None:
@@ -678,6 +764,8 @@ def _replace_routed(state: State, event: ev.ReplaceRouted) -> None:
     state.live[order.order_id] = order
     if state.waiting.rates:
         state.waiting.sent(route.venue, event.at_ns)
+    if order.emulation is not None:
+        state.emulated.look_at(order)
 
 
 def _route_canceled(state: State, event: ev.RouteCanceled) -> None:
@@ -688,6 +776,8 @@ def _route_canceled(state: State, event: ev.RouteCanceled) -> None:
     if order.plan is not None:
         route.dropped = not event.cl_ord_id
         _look_at_plan(state, order)
+    if order.emulation is not None:
+        state.emulated.look_at(order)
 
 
 def _route_replaced(state: State, event: ev.RouteReplaced) -> None:
@@ -705,6 +795,8 @@ def _route_replaced(state: State, event: ev.RouteReplaced) -> None:
         route.venue_order_id = event.venue_order_id
     if order.plan is not None:
         _look_at_plan(state, order)
+    if order.emulation is not None:
+        state.emulated.look_at(order)
 
 
 def _route_request_rejected(state: State, event: ev.RouteRequestRejected) -> None:
@@ -717,16 +809,20 @@ def _route_request_rejected(state: State, event: ev.RouteRequestRejected) -> Non
             asked.refused = True
         _look_at_plan(state, order)
     route.requests = [r for r in route.requests if r.cl_ord_id != event.cl_ord_id]
+    if order.emulation is not None:
+        state.emulated.look_at(order)
 
 
 def _route_expired(state: State, event: ev.RouteExpired) -> None:
     order = state.orders[event.order_id]
     _told(order.route(event.route_id), event.exec_id)
-    if event.done_for_day and order.good_till:
+    if event.done_for_day and order.routes_outlive_day:
         return
     order.route(event.route_id).working = OrdStatus.DONE_FOR_DAY if event.done_for_day else OrdStatus.EXPIRED
     if order.plan is not None:
         _look_at_plan(state, order)
+    if order.emulation is not None:
+        state.emulated.look_at(order)
 
 
 def _report_questioned(state: State, event: ev.ReportQuestioned) -> None:
@@ -776,6 +872,9 @@ HANDLERS: Final[dict[type, Callable[[State, Any], None]]] = {
     ev.OrderSuspended: _order_suspended,
     ev.OrderTriggered: _order_triggered,
     ev.OrderHeld: _order_held,
+    ev.OrderEmulated: _order_emulated,
+    ev.OrderWaits: _order_waits,
+    ev.StopPxMoved: _stop_px_moved,
     ev.OrderCalculated: _order_calculated,
     ev.RequestQueued: _request_queued,
     ev.DayEnded: _day_ended,

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 def leg_filled(state: State, event: ev.LegFilled) -> None:
     order, leg = _leg(state, event)
     qty, px = event.last_qty, event.last_px
-    leg.executions[event.exec_id] = Execution(len(leg.executions) + 1, qty, px, state.day_of(order.symbol))
+    leg.executions[event.exec_id] = Execution(len(leg.executions) + 1, qty, px, state.day_of(order))
     _leg_executed(state, order, leg, qty, px)
     state.count("leg_fills")
 
@@ -28,7 +28,7 @@ def leg_busted(state: State, event: ev.LegBusted) -> None:
     busted = leg.executions[event.exec_ref_id]
     busted.stands = False
     leg.executions[event.exec_id] = Execution(
-        len(leg.executions) + 1, 0, 0, state.day_of(order.symbol), stands=False
+        len(leg.executions) + 1, 0, 0, state.day_of(order), stands=False
     )
     _leg_executed(state, order, leg, -busted.qty, busted.px)
     state.count("leg_busts")

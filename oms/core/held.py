@@ -19,6 +19,7 @@ TURNS_INTO: Final = {
     OrdType.STOP: OrdType.MARKET,
     OrdType.STOP_LIMIT: OrdType.LIMIT,
     OrdType.MARKET_IF_TOUCHED: OrdType.MARKET,
+    OrdType.PEGGED: OrdType.MARKET,  # a trailing stop: the others are not held
 }
 """What a triggered order is."""
 

@@ -334,7 +334,7 @@ def disagreements(state: State, market: str, now_ns: int) -> Events:
             _in_words(order),
         )
         for order in state.orders.values()
-        if order.legs is not None and market in ("", state.market_of(order.symbol)) and not agree(order)
+        if order.legs is not None and market in ("", state.market_of(order)) and not agree(order)
     ]
 
 

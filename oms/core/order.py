@@ -41,6 +41,10 @@ ENDED: Final = frozenset(
 """Values of `working` from which an order executes no more. A full fill is not among them: it is derived."""
 
 
+GOOD_TILL_EMULATED: Final = "good_till"
+"""The emulation by which a good-till order is sent for the day, every day."""
+
+
 class Version(Struct, gc=False):
     """What the order was from one accepted request on."""
 
@@ -106,6 +110,16 @@ class OrderLeg(Struct, gc=False):
     held_qty: int = 0  # what risk holds for it: see risk.py
     held_money: int = 0
     executions: dict[str, Execution] = field(default_factory=dict)  # by the venue's ExecID(17)
+
+
+class Emulation(Struct, gc=False):
+    """What we do for an order because its venue cannot: see `emulation`."""
+
+    venue: str
+    what: tuple[str, ...]
+    destination: str = ""  # its name, where that is not the venue's
+    waits_for: str = ""  # why the rest of it is not sent: see `events.OrderWaits`
+    mark_px: int = 0  # the reference price that its trailing stop price was last moved by; 0: never
 
 
 class RouteRequest(Struct, gc=False):
@@ -215,6 +229,7 @@ class Order(Struct, gc=False):
     waits: bool = False  # with its list, for the client's word to execute it: see `order_list`
     ord_rej_reason: int = 0  # OrdRejReason(103) of one that was denied or rejected
     legs: list[OrderLeg] | None = None  # of a multileg order
+    emulation: Emulation | None = None
 
     @property
     def cl_ord_id(self) -> str:
@@ -257,6 +272,12 @@ class Order(Struct, gc=False):
     def good_till(self) -> bool:
         """Whether it outlives the day."""
         return self.time_in_force in GOOD_TILL
+
+    @property
+    def routes_outlive_day(self) -> bool:
+        """Whether its routes do as well, or are for the day and sent again on the next."""
+        emulation = self.emulation
+        return self.good_till and (emulation is None or GOOD_TILL_EMULATED not in emulation.what)
 
     def request(self, cl_ord_id: str) -> Request | None:
         """The unanswered request with that ClOrdID."""

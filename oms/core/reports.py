@@ -29,6 +29,8 @@ from oms.core.decision import (
     questioned,
     unknown_trade,
 )
+from oms.core.emulated import expires_ns
+from oms.core.emulation import answered, outlives
 from oms.core.endings import (
     after_last_fill,
     end_remembered,
@@ -139,7 +141,7 @@ def _reported_trade(
 ) -> Events:
     exec_id = command.exec_id
     if exec_id in route.executions:
-        exec_id, known = named(state, route, command)
+        exec_id, known = named(state, order, route, command)
         if known is not None:
             return _known_again(order, route, command, known, now_ns)
     if command.last_qty <= 0 or not exec_id or (command.last_px <= 0 and order.legs is None):
@@ -161,17 +163,27 @@ def _reported_trade(
     if route.working == OrdStatus.REJECTED:
         events.append(questioned(now_ns, order.order_id, command, "execution_after_reject"))
     cum_qty = route.cum_qty + command.last_qty
-    if cum_qty < route.order_qty and order.plan is None:
+    if cum_qty < route.order_qty and order.plan is None and order.emulation is None:
         return events
-    # An unanswered increase may have been filled already: the largest quantity asked for counts.
-    if cum_qty > asked_qty(route) or (
-        # What came after its end may have been given to another route since.
-        order.plan is not None
-        and route.working in ENDED
-        and committed(order) + command.last_qty > order.order_qty
-    ):
+    if _is_too_much(order, route, command.last_qty):
         events.append(questioned(now_ns, order.order_id, command, "overfill"))
+    if cum_qty < route.order_qty:
+        return events
     return _with_last_fill(state, order, route, events, now_ns)
+
+
+def _is_too_much(order: Order, route: Route, more: int) -> bool:
+    """Whether a route that executes so much more has executed more than it, or the order, was to."""
+    # An unanswered increase may have been filled already: the largest quantity asked for counts.
+    if route.cum_qty + more > asked_qty(route):
+        return True
+    if order.emulation is not None:
+        wanted = max(order.order_qty, *(r.order_qty for r in order.requests), 0)
+        if order.cum_qty + more > wanted:
+            return True
+    # What came after its end may have been given to another route since.
+    in_parts = order.plan is not None or order.emulation is not None
+    return in_parts and route.working in ENDED and committed(order) + more > order.order_qty
 
 
 def _known_again(
@@ -195,7 +207,7 @@ def _with_last_fill(state: State, order: Order, route: Route, events: Events, no
             for request in route.requests:
                 if request.order_qty <= route.cum_qty + filled:
                     text = "the fill came first"
-                    events += _request_rejected(order, route, request, TOO_LATE, text, now_ns)
+                    events += _request_rejected(order, route, request, TOO_LATE, text, now_ns, filled)
     if order.cum_qty + filled >= order.order_qty:
         events += after_last_fill(state, order, route, events, now_ns)
     return events
@@ -205,12 +217,12 @@ def _reported_bust(state: State, order: Order, route: Route, command: cmd.VenueR
     """An execution is taken back, whatever has become of the order since."""
     exec_id = command.exec_id
     if exec_id in route.executions:
-        exec_id, known = named(state, route, command)
+        exec_id, known = named(state, order, route, command)
         if known is not None:
             copy = known.is_bust
             reason = "bust_under_the_id_of_an_execution"
             return [] if copy else [questioned(now_ns, order.order_id, command, reason)]
-    exec_ref_id = referred(state, route, command.exec_ref_id)
+    exec_ref_id = referred(state, order, route, command.exec_ref_id)
     if not exec_ref_id or not exec_id:
         return [questioned(now_ns, order.order_id, command, "bust_of_no_execution")]
     return _busted(order, route, command, exec_id, exec_ref_id, now_ns)
@@ -242,12 +254,12 @@ def _reported_correction(
     """An execution has another quantity or price than was said."""
     exec_id = command.exec_id
     if exec_id in route.executions:
-        exec_id, known = named(state, route, command)
+        exec_id, known = named(state, order, route, command)
         if known is not None:
             copy = any(x.successor == exec_id for x in route.executions.values())
             reason = "correction_under_the_id_of_an_execution"
             return [] if copy else [questioned(now_ns, order.order_id, command, reason)]
-    exec_ref_id = referred(state, route, command.exec_ref_id)
+    exec_ref_id = referred(state, order, route, command.exec_ref_id)
     if not exec_ref_id or not exec_id:
         return [questioned(now_ns, order.order_id, command, "correction_of_no_execution")]
     if command.last_qty <= 0 or (command.last_px <= 0 and order.legs is None):
@@ -283,12 +295,7 @@ def _corrected(
             command.text,
         )
     ]
-    if route.cum_qty - before.qty + last_qty > asked_qty(route) or (
-        # What was open at its end may have been given to another route since.
-        order.plan is not None
-        and route.working in ENDED
-        and committed(order) - before.qty + last_qty > order.order_qty
-    ):
+    if _is_too_much(order, route, last_qty - before.qty):
         events.append(questioned(now_ns, order.order_id, command, "overfill"))
     return events + end_remembered(order, route, last_qty - before.qty, now_ns)
 
@@ -311,7 +318,8 @@ def _reported_restated(
     route_qty = command.order_qty or route.order_qty
     if route_qty < (cum_qty or route.cum_qty):
         return [questioned(now_ns, order.order_id, command, "restated_below_executed_quantity")]
-    if cum_qty and (order.plan is not None or order.legs is not None):
+    in_parts = order.plan is not None or order.emulation is not None
+    if cum_qty and (in_parts or order.legs is not None):
         # Its parts may be at venues that do this at different times; and of its legs it says nothing.
         return [questioned(now_ns, order.order_id, command, "corporate_action_on_an_order_in_parts")]
     if order.plan is not None and route_qty - route.order_qty > available(order):
@@ -348,7 +356,7 @@ def _restated_execution(
         return []
     if command.exec_restatement_reason == CORPORATE_ACTION:
         return []
-    exec_ref_id = taken_back(state, route, command, less)
+    exec_ref_id = taken_back(state, order, route, command, less)
     if not exec_ref_id:
         return [questioned(now_ns, order.order_id, command, "restated_quantity_names_no_execution")]
     left = route.executions[exec_ref_id].qty - less
@@ -437,6 +445,8 @@ def _reported_canceled(
     request = route.request(command.cl_ord_id)
     if request is None and route.ended:
         return _remembered(order, route, command, now_ns)
+    if request is None and outlives(state, order, now_ns):
+        return _ended(order, route, ExecType.DONE_FOR_DAY, command.text, now_ns, command.exec_id)
     return _canceled(order, route, request, command.text, now_ns, command.exec_restatement_reason)
 
 
@@ -469,7 +479,15 @@ def _canceled(
             ids = request.request_cl_ord_id
             events += parts_answered(order, route, ids, False, OTHER, text, now_ns)
         return events
+    if order.emulation is not None and request is not None and not request.request_cl_ord_id:
+        if not order.leaves_qty:
+            return events  # it was cut to what is left, which is nothing
+        if 0 < expires_ns(order) <= now_ns and last_alive(order, route):
+            return [*events, ev.OrderExpired(now_ns, order.order_id, text)]
     asked = order.request(request.request_cl_ord_id) if request is not None else None
+    if asked is not None and asked.response_to == CxlRejResponseTo.REPLACE:
+        # A replace to what has executed already, which left nothing to be changed.
+        return [*events, ev.OrderReplaced(now_ns, order.order_id, asked.cl_ord_id)]
     # With several routes the client's one request is answered when the last of them has ended. One that came
     # to an end already canceled is answered by that same end.
     if last_alive(order, route) or (asked is not None and order.working == OrdStatus.CANCELED):
@@ -503,14 +521,13 @@ def _replaced(
 ) -> Events:
     # What can be changed is live: a replace before the acknowledgement acknowledges.
     events = accepted(order, route, command, now_ns) if route.working == OrdStatus.PENDING_NEW else []
-    events += [
-        ev.RouteReplaced(now_ns, order.order_id, route.route_id, request.cl_ord_id, command.venue_order_id),
-        *(
-            [ev.OrderReplaced(now_ns, order.order_id, request.request_cl_ord_id)]
-            if order.plan is None
-            else parts_answered(order, route, request.request_cl_ord_id, False, OTHER, "", now_ns)
-        ),
-    ]
+    events.append(
+        ev.RouteReplaced(now_ns, order.order_id, route.route_id, request.cl_ord_id, command.venue_order_id)
+    )
+    if order.plan is not None:
+        events += parts_answered(order, route, request.request_cl_ord_id, False, OTHER, "", now_ns)
+    elif request.request_cl_ord_id or order.emulation is None:
+        events.append(ev.OrderReplaced(now_ns, order.order_id, request.request_cl_ord_id))
     if route.working in ENDED and not order_ended(order):
         # It was filled and ended when it grew: what it grew by is nobody's.
         events.append(questioned(now_ns, order.order_id, command, "replaced_after_its_end"))
@@ -539,7 +556,7 @@ def _reported_rejected(
 def _rejected(order: Order, route: Route, ord_rej_reason: int, text: str, now_ns: int) -> Events:
     events: Events = [ev.RouteRejected(now_ns, order.order_id, route.route_id, ord_rej_reason, text)]
     if last_alive(order, route):
-        if order.cum_qty:
+        if order.cum_qty or (order.emulation is not None and order.working == OrdStatus.NEW):
             # An order that has executed cannot be rejected any more: its remainder is canceled.
             events.append(ev.OrderCanceled(now_ns, order.order_id, "", text, why_canceled(order, "")))
         else:
@@ -572,8 +589,13 @@ def _ended(order: Order, route: Route, how: str, text: str, now_ns: int, exec_id
     done_for_day = how == ExecType.DONE_FOR_DAY
     events: Events = [ev.RouteExpired(now_ns, order.order_id, route.route_id, done_for_day, text, exec_id)]
     if last_alive(order, route):
-        kind = ev.OrderDoneForDay if done_for_day else ev.OrderExpired
-        events.append(kind(now_ns, order.order_id, text))
+        # What is sent for the day, every day, is done for this one.
+        carried = order.good_till and not order.routes_outlive_day
+        if not carried:
+            kind = ev.OrderDoneForDay if done_for_day else ev.OrderExpired
+            events.append(kind(now_ns, order.order_id, text))
+        elif not order.done_for_day:
+            events.append(ev.OrderDoneForDay(now_ns, order.order_id, text))
     return events
 
 
@@ -600,6 +622,10 @@ def _reported_status(
     if command.ord_status == OrdStatus.REJECTED:
         if route.working != OrdStatus.PENDING_NEW:
             return [questioned(now_ns, order.order_id, command, "working_order_unknown_to_venue")]
+        if order.emulation is not None:
+            # Nobody has it: it is sent again, as another route.
+            text = command.text or "not received by the venue"
+            return [ev.RouteRejected(now_ns, order.order_id, route.route_id, 99, text)]
         return _rejected(order, route, 99, command.text or "not received by the venue", now_ns)
     events = accepted(order, route, command, now_ns) if route.working == OrdStatus.PENDING_NEW else []
     if command.cum_qty != route.cum_qty:
@@ -631,7 +657,7 @@ def _ended_by_status(
         return _canceled(order, route, request, command.text, now_ns)
     if command.ord_status not in (OrdStatus.EXPIRED, OrdStatus.DONE_FOR_DAY):
         return []
-    if command.ord_status == OrdStatus.DONE_FOR_DAY and order.good_till:
+    if command.ord_status == OrdStatus.DONE_FOR_DAY and order.routes_outlive_day:
         # Not its end: what was asked of it may still be answered.
         return [] if order.done_for_day else _ended(order, route, command.ord_status, command.text, now_ns)
     events: Events = []
@@ -661,8 +687,15 @@ def venue_cancel_reject(state: State, command: cmd.VenueCancelReject, now_ns: in
 
 
 def _request_rejected(
-    order: Order, route: Route, request: RouteRequest, cxl_rej_reason: int, text: str, now_ns: int
+    order: Order,
+    route: Route,
+    request: RouteRequest,
+    cxl_rej_reason: int,
+    text: str,
+    now_ns: int,
+    filled: int = 0,
 ) -> Events:
+    """`filled` has just executed on the route, and completes it."""
     events: Events = [
         ev.RouteRequestRejected(
             now_ns, order.order_id, route.route_id, request.cl_ord_id, cxl_rej_reason, text
@@ -682,6 +715,10 @@ def _request_rejected(
               if q.request_cl_ord_id == request.request_cl_ord_id
               and q.mass_cl_ord_id == request.mass_cl_ord_id]  # fmt: skip
     asked = order.request(request.request_cl_ord_id)
+    if order.emulation is not None and not others:
+        ours = answered(order, route, request, filled, now_ns)
+        if ours is not None:
+            return [*events, ours]
     if request.mass_cl_ord_id and not others:
         events.append(
             ev.MassCancelRejected(now_ns, order.order_id, request.mass_cl_ord_id, cxl_rej_reason, text)

@@ -12,6 +12,7 @@ from typing import Final
 import msgspec
 
 from oms.core import commands as cmd
+from oms.core import emulation
 from oms.core import events as ev
 from oms.core.controls import Ask, Denial, check, is_halted
 from oms.core.decision import (
@@ -22,9 +23,10 @@ from oms.core.decision import (
     UNKNOWN_ORDER,
     Events,
 )
+from oms.core.emulated import RATE, TRAILING_STOP, is_unanswered, open_routes
 from oms.core.held import TURNS_INTO
 from oms.core.order import ENDED, Order, Route
-from oms.core.routing import NO_ROUTE, can_be_held, choose_venue, once_triggered, venue_down, venue_lacks
+from oms.core.routing import NO_ROUTE, choose_venue, venue_down, venue_lacks
 from oms.core.rules import choose
 from oms.core.state import State, route_cl_ord_id
 from oms.core.strategies import gate, merged, takes_any, with_terms
@@ -98,10 +100,9 @@ def first_route(state: State, ask: Ask, order_id: int, now_ns: int) -> Events | 
         venue, rule, facts = choice.to, choice.rule, choice.facts
     if state.destinations or state.strategies or state.waiting.rates:
         return _route_by_name(state, ask, order_id, venue, rule, facts, now_ns)
-    denial = venue_lacks(state, venue, ask)
-    if denial is not None and can_be_held(state, venue, ask):
-        return [ev.OrderHeld(now_ns, order_id, venue, rule, facts)]
-    denial = denial or venue_down(state, venue)
+    if venue_lacks(state, venue, ask) is not None:
+        return emulation.take_on(state, ask, order_id, venue, rule, facts, now_ns)
+    denial = venue_down(state, venue)
     if denial is not None:
         return denial
     cl_ord_id = route_cl_ord_id(state.epoch, order_id, 1, 1)
@@ -140,8 +141,8 @@ def _route_by_name(
         return _planned(order_id, to, rule, facts, now_ns)
     destination = state.destinations.get(to)
     venue = destination.venue if destination is not None else to
-    if venue_lacks(state, venue, with_terms(ask, destination)) and can_be_held(state, venue, ask):
-        return [ev.OrderHeld(now_ns, order_id, venue, rule, facts)]
+    if venue_lacks(state, venue, with_terms(ask, destination)):
+        return emulation.take_on(state, ask, order_id, to, rule, facts, now_ns)
     found = gate(state, to, ask, now_ns, {})
     if found.refusal is not None:
         return found.refusal
@@ -217,14 +218,23 @@ def trigger(state: State, symbol: str, px: Px, now_ns: int) -> Events:
     events: Events = []
     for order_id in held.reached(px) if held is not None else ():
         order = state.orders[order_id]
-        if venue_down(state, order.held_for) is not None or is_halted(state, order):
+        reason = None
+        if order.emulation is not None:
+            reason = emulation.blocked(state, order, now_ns)
+            if reason is not None and not reason[0].startswith(RATE):
+                continue
+        elif venue_down(state, order.held_for) is not None or is_halted(state, order):
             continue
         route_id = len(order.routes) + 1
         terms = order.versions[-1].terms
         stop_px = terms.stop_px if terms is not None else 0
         text = f"{format_scaled(px)} has reached the stop price {format_scaled(stop_px)}"
-        events += [
-            ev.OrderTriggered(now_ns, order_id, 0, text),
+        events.append(ev.OrderTriggered(now_ns, order_id, 0, text))
+        if order.emulation is not None:
+            # Where it is only too many at once, it is triggered and waits for its turn.
+            events += [] if reason is not None else [emulation.next_route(state, order, now_ns)]
+            continue
+        events.append(
             ev.OrderRouted(
                 now_ns,
                 order_id,
@@ -234,8 +244,8 @@ def trigger(state: State, symbol: str, px: Px, now_ns: int) -> Events:
                 Qty(order.order_qty),
                 Px(order.price),
                 TURNS_INTO[order.ord_type],
-            ),
-        ]
+            )
+        )
     return events
 
 
@@ -266,7 +276,8 @@ def cancel_order(state: State, command: cmd.CancelOrder, now_ns: int) -> Events:
                 command.cl_ord_id,
             )
         )
-    if order.with_us:
+    if order.with_us or (order.emulation is not None and len(events) == 1):
+        # Only we have it: nobody else has to be asked.
         events.append(ev.OrderCanceled(now_ns, order.order_id, command.cl_ord_id, ""))
     return events
 
@@ -332,6 +343,9 @@ def _replace(
 ) -> Events:
     """Ask the controls, and the venue, for an order as the command wants it. One that waited is not new."""
     command = _still_until(order, command)
+    if order.held_for and order.emulation is not None and TRAILING_STOP in order.emulation.what:
+        terms = emulation.still_trailing(state, order, command.terms)
+        command = msgspec.structs.replace(command, terms=terms)
     denial = None
     if order.legs is not None or command.is_multileg:
         command, denial = _with_its_legs(order, command)
@@ -352,16 +366,16 @@ def _replace(
     )
     in_parts = order.plan is not None
     route = None if order.with_us or in_parts else _route_to_change(order)
+    if denial is None and order.emulation is not None and route is None and is_unanswered(order):
+        denial = Denial("already_pending", ALREADY_PENDING, "an earlier request is not answered yet")
     if denial is None:
         refused = check(state, ask)
-        if refused is None and order.held_for and not can_be_held(state, order.held_for, ask):
-            refused = venue_lacks(state, order.held_for, ask)
         if refused is None and in_parts:
             refused = cannot_replace(state, order, ask)
         if refused is None and route is not None:
             refused = venue_down(state, route.venue)
-            if refused is None:
-                refused = venue_lacks(state, route.venue, once_triggered(ask) if route.ord_type else ask)
+        if refused is None and not in_parts and not order.waits:
+            refused = emulation.beyond(state, order, route, ask)
         # A control's OrdRejReason(103) is no CxlRejReason(102).
         denial = Denial(refused.reason, OTHER, refused.text) if refused is not None else None
     if denial is not None:
@@ -379,9 +393,13 @@ def _replace(
     )
     if in_parts:
         return [requested, *replace_parts(state, order, requested, now_ns)]
-    if route is None:
+    if order.with_us:
         # Only we have it: nobody else has to be asked.
         return [requested, ev.OrderReplaced(now_ns, order.order_id, command.cl_ord_id)]
+    orig_cl_ord_id = _venue_side_id(route, command.orig_cl_ord_id) if route is not None else ""
+    if order.emulation is not None:
+        return [requested, emulation.replace(state, order, requested, route, orig_cl_ord_id, now_ns)]
+    assert route is not None
     elsewhere = order.cum_qty - route.cum_qty
     return [
         requested,
@@ -390,7 +408,7 @@ def _replace(
             order.order_id,
             route.route_id,
             route_cl_ord_id(state.epoch, order.order_id, route.route_id, route.sent_ids + 1),
-            _venue_side_id(route, command.orig_cl_ord_id),
+            orig_cl_ord_id,
             command.cl_ord_id,
             Qty(command.order_qty - elsewhere),
             command.price,
@@ -398,8 +416,14 @@ def _replace(
     ]
 
 
-def _route_to_change(order: Order) -> Route:
-    """The first that is open. A filled order may still grow: its last route is asked, as the one that can."""
+def _route_to_change(order: Order) -> Route | None:
+    """The first that is open. A filled order may still grow: its last route is asked, as the one that can.
+
+    What is open of an emulated order may be ours alone: then there is none, and it grows without asking.
+    """
+    if order.emulation is not None:
+        working = open_routes(order)
+        return working[-1] if working else None
     for route in order.routes:
         if not route.ended:
             return route
@@ -527,9 +551,10 @@ def cancels(state: State, order: Order, now_ns: int, text: str, mass_cl_ord_id: 
             return [ev.OrderCanceled(now_ns, order.order_id, "", text)]
         wish = ev.CancelRequested(now_ns, order.order_id, order.session_id, "", "", mass_cl_ord_id)
         return [wish, *cancel_parts(state, order, "", now_ns)]
-    if order.with_us:
+    working = [route for route in order.routes if not route.ended]
+    if order.with_us or (order.emulation is not None and not working):
         return [ev.OrderCanceled(now_ns, order.order_id, "", text)]
-    return [
+    wishes: Events = [
         ev.CancelRouted(
             now_ns,
             order.order_id,
@@ -539,11 +564,14 @@ def cancels(state: State, order: Order, now_ns: int, text: str, mass_cl_ord_id: 
             "",
             mass_cl_ord_id,
         )
-        for route in order.routes
-        if not route.ended
-        and venue_unreachable(state, route.venue) is None
+        for route in working
+        if venue_unreachable(state, route.venue) is None
         and all(r.response_to != CxlRejResponseTo.CANCEL for r in route.requests)
     ]
+    if order.emulation is not None and wishes:
+        # Kept with the order: what is asked of one slice is meant for the whole.
+        return [ev.CancelRequested(now_ns, order.order_id, order.session_id, "", ""), *wishes]
+    return wishes
 
 
 def request_all_status(state: State, command: cmd.RequestAllStatus, now_ns: int) -> Events:

@@ -8,13 +8,10 @@ comes back, which may be minutes after the client has given up on it. So the ref
 
 from typing import Final
 
-import msgspec
-
 from oms.core import events as ev
 from oms.core.controls import Ask, Denial
-from oms.core.held import TURNS_INTO
 from oms.core.state import State
-from oms.core.types import ASKED_OF_US, GOOD_TILL, Px, TimeInForce
+from oms.core.types import ASKED_OF_US, TimeInForce
 
 NO_ROUTE: Final = Denial("no_route", 99, "no routing rule is for such an order")
 
@@ -40,23 +37,8 @@ def venue_down(state: State, venue: str) -> Denial | None:
     return None
 
 
-def can_be_held(state: State, venue: str, ask: Ask) -> bool:
-    """Whether the venue lacks nothing but waiting for the stop price, which we can do."""
-    known = state.venues.get(venue)
-    if known is None or ask.ord_type in known.ord_types or ask.ord_type not in TURNS_INTO:
-        return False
-    lasts = ask.time_in_force in (TimeInForce.DAY, *GOOD_TILL)
-    return lasts and venue_lacks(state, venue, once_triggered(ask)) is None
-
-
-def once_triggered(ask: Ask) -> Ask:
-    """An order that waits for a price, as it goes out when that has come."""
-    terms = msgspec.structs.replace(ask.terms, stop_px=Px(0)) if ask.terms is not None else None
-    return msgspec.structs.replace(ask, ord_type=TURNS_INTO[ask.ord_type], terms=terms)
-
-
 def venue_lacks(state: State, venue: str, ask: Ask) -> Denial | None:
-    """The venue declares what it can do; what it cannot is refused before it leaves."""
+    """The venue declares what it can do; what it cannot is done here (`emulation`), or refused."""
     known = state.venues.get(venue)
     if known is None:
         return None

@@ -17,6 +17,7 @@ from msgspec import Struct, field
 
 from oms.core import events as ev
 from oms.core.calendar import Calendar, MarketDay
+from oms.core.emulated import TRAILING_STOP, Emulated
 from oms.core.fold import HANDLERS
 from oms.core.held import HeldOrders
 from oms.core.market import Level, Market
@@ -85,6 +86,7 @@ class State:
         "days",
         "destinations",
         "due",
+        "emulated",
         "epoch",
         "firm",
         "groups",
@@ -155,6 +157,8 @@ class State:
         self.books: dict[str, PriceBook] = {}
         # Orders that wait for a price with us, by symbol.
         self.held: dict[str, HeldOrders] = {}
+        # Orders of which we do part of the work.
+        self.emulated = Emulated()
         self.sessions_up: set[str] = set()
         self.reference_px: dict[str, Px] = {}
         self.halts: dict[Key, tuple[str, str]] = {}
@@ -212,18 +216,18 @@ class State:
         self.live = {order.order_id: order for order in found}
         return found
 
-    def market_of(self, symbol: str) -> str:
-        """The market of an instrument; empty if it is not known."""
-        instrument = self.instruments.get(symbol)
+    def market_of(self, order: Order) -> str:
+        """The market whose days an order has: its instrument's, or its first leg's. Empty if not known."""
+        instrument = self.instruments.get(order.symbol if order.legs is None else order.legs[0].symbol)
         return instrument.market if instrument is not None else ""
 
     def day_at(self, market: str) -> MarketDay:
         """Where a market is in its days."""
         return self.days.get(market) or self.days[""]
 
-    def day_of(self, symbol: str) -> int:
-        """The number of the day that an instrument's market is on."""
-        return self.day_at(self.market_of(symbol)).number
+    def day_of(self, order: Order) -> int:
+        """The number of the day that an order's market is on."""
+        return self.day_at(self.market_of(order)).number
 
     def digest(self) -> str:
         """A hash over all of the state: equal digests mean equal states. O(everything)."""
@@ -332,6 +336,8 @@ class State:
             state.look_at_queue(order)
             if order.held_for:
                 state.hold_back(order)
+            if order.emulation is not None:
+                state.emulated.look_at(order)
             for route in order.routes:
                 for n in range(1, route.sent_ids + 1):
                     state.routes[route_cl_ord_id(state.epoch, order.order_id, route.route_id, n)] = (
@@ -382,6 +388,9 @@ class State:
             self.book(order.symbol).remove(order.order_id)
         if order.held_for:
             self.let_go(order)
+        if order.emulation is not None:
+            order.emulation.waits_for = ""
+            self.emulated.forget(order)
         if order.queued:
             self.look_at_queue(order)
         if order.plan is not None:
@@ -396,10 +405,14 @@ class State:
         if held is None:
             held = self.held[order.symbol] = HeldOrders()
         held.add(order.order_id, order.ord_type, order.side, terms.stop_px if terms is not None else 0)
+        self.emulated.watch(order)
+        if order.emulation is not None and TRAILING_STOP in order.emulation.what:
+            self.emulated.trail(order)
 
     def let_go(self, order: Order) -> None:
         order.held_for = ""
         self.held[order.symbol].remove(order.order_id)
+        self.emulated.let_go(order)
 
     def look_at_queue(self, order: Order) -> None:
         """Whether the order's next request has its turn."""

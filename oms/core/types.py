@@ -254,6 +254,13 @@ class Terms(Struct, frozen=True, array_like=True, gc=False, omit_defaults=True):
     legs: tuple[Leg, ...] = ()  # NoLegs(555): of a multileg order
     multi_leg_rpt_type_req: str = ""  # MultiLegRptTypeReq(563): what its client wants to be told of
     cash_order_qty: Qty = Qty(0)  # CashOrderQty(152): the money that OrderQty(38) was worked out from
+    peg_offset_type: str = ""  # PegOffsetType(836): 0 price, 1 basis points, 2 ticks, 3 price tier
+    peg_move_type: str = ""  # PegMoveType(835): 0 floating, 1 fixed
+    peg_limit_type: str = ""  # PegLimitType(837)
+    peg_round_direction: str = ""  # PegRoundDirection(838)
+    peg_scope: str = ""  # PegScope(840)
+    max_show: Qty = Qty(0)  # MaxShow(210): what others may be told of
+    unread: str = ""  # "tag=value" of what would make it another order, and is worked nowhere here
 
 
 ASKED_OF_US: Final = frozenset(("multi_leg_rpt_type_req", "cash_order_qty"))
@@ -310,6 +317,15 @@ class ListOrderStatus:
     ALERT: Final = "5"
     ALL_DONE: Final = "6"
     REJECT: Final = "7"
+
+
+class ExecInst:
+    """ExecInst(18): the codes that are looked at here."""
+
+    NOT_HELD: Final = "1"
+    POST_ONLY: Final = "6"  # participate, do not initiate
+    ALL_OR_NONE: Final = "G"
+    TRAILING_STOP_PEG: Final = "a"
 
 
 class CxlRejResponseTo:

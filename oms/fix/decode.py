@@ -47,11 +47,18 @@ TERM_TAGS: Final = frozenset(
         tags.EXPIRE_TIME,
         tags.EXPIRE_DATE,
         tags.PEG_OFFSET_VALUE,
+        tags.PEG_MOVE_TYPE,
+        tags.PEG_OFFSET_TYPE,
+        tags.PEG_LIMIT_TYPE,
+        tags.PEG_ROUND_DIRECTION,
+        tags.PEG_SCOPE,
+        tags.MAX_SHOW,
         tags.TARGET_STRATEGY,
         tags.TARGET_STRATEGY_PARAMETERS,
         tags.PARTICIPATION_RATE,
     )
 )
+"""What `Terms` is made of."""
 NOT_OF_LISTS: Final = (tags.CONTINGENCY_TYPE, "765", "766")
 """What a list may ask for that is not done here: one order canceling another, AllowableOneSidedness."""
 
@@ -73,6 +80,21 @@ LEG_TAGS: Final = frozenset(
 EXECUTED_LEG_TAGS: Final = frozenset((tags.LEG_SYMBOL, tags.LEG_REF_ID, tags.LEG_LAST_PX, tags.LEG_LAST_QTY))
 """And of those of an execution."""
 
+UNREAD: Final = frozenset(
+    (
+        "168",  # EffectiveTime
+        *("388", "389", "841", "842", "843", "844", "846"),  # discretion
+        *("1082", "1083", "1084", "1085", "1086", "1087", "1088", "1138"),  # how much is shown, and when
+        *("1089", "1090"),  # MatchIncrement, MaxPriceLevels
+        *("1094", "1096", "1097", "1098", "1099"),  # what it is pegged to
+        *(str(tag) for tag in range(1100, 1115)),  # what triggers it, and what it is then
+    )
+)
+"""Tags that make it another order, and that are worked nowhere here: an order with one of them is refused.
+
+`dialect` has read those of them that say what FIX 4.4 says otherwise.
+"""
+_NOT_PLAIN: Final = TERM_TAGS | UNREAD
 WITH_LAST: Final = (ExecType.TRADE, ExecType.TRADE_CORRECT, ExecType.STOPPED)
 """ExecTypes whose LastQty(32) and LastPx(31) say something."""
 
@@ -119,7 +141,7 @@ def _new_order_single(session_id: str, message: Fields) -> cmd.NewOrder:
         price = parse_scaled(message[tags.PRICE]) if ord_type in PRICED else 0
         ids = (message[tags.CL_ORD_ID], message[tags.ACCOUNT], message[tags.SYMBOL], message[tags.SIDE])
         time_in_force = message.get(tags.TIME_IN_FORCE, TimeInForce.DAY)
-        plain = TERM_TAGS.isdisjoint(message) and time_in_force != TimeInForce.GTD
+        plain = _NOT_PLAIN.isdisjoint(message) and time_in_force != TimeInForce.GTD
         plain &= ord_type == OrdType.MARKET or (ord_type == OrdType.LIMIT and price > 0)
         whole = plain and qty > 0 and all(ids)
     except (KeyError, ValueError):
@@ -239,6 +261,13 @@ def _terms(message: Fields, ord_type: str) -> Terms | None:
         target_strategy=message.get(tags.TARGET_STRATEGY, ""),
         strategy_parameters=message.get(tags.TARGET_STRATEGY_PARAMETERS, ""),
         participation_rate=message.get(tags.PARTICIPATION_RATE, ""),
+        peg_offset_type=message.get(tags.PEG_OFFSET_TYPE, ""),
+        peg_move_type=message.get(tags.PEG_MOVE_TYPE, ""),
+        peg_limit_type=message.get(tags.PEG_LIMIT_TYPE, ""),
+        peg_round_direction=message.get(tags.PEG_ROUND_DIRECTION, ""),
+        peg_scope=message.get(tags.PEG_SCOPE, ""),
+        max_show=Qty(_decimal(message, tags.MAX_SHOW)),
+        unread=next((f"{tag}={value}" for tag, value in message.items() if tag in UNREAD), ""),
     )
     return terms if terms != NO_TERMS else None
 

@@ -33,7 +33,7 @@ from msgspec import structs
 
 from oms.core.events import VenueDefined
 from oms.core.order import Order
-from oms.core.types import ExecType, OrdStatus, OrdType, parse_scaled
+from oms.core.types import ExecType, OrdStatus, OrdType, Side, parse_scaled
 from oms.fix import tags
 from oms.fix.decode import Malformed
 from oms.fix.tags import MsgType
@@ -84,6 +84,15 @@ CODES_50SP2: Final = _codes(
     ("625", "1 2 3 4 5 6 7 8 9 10 11 12 13",    ""),  # TradingSessionSubID
 )  # fmt: skip
 """What 4.4 leaves open and 5.0 SP2 has codes of."""
+
+PEGS_50SP2: Final = {"1": "L", "2": "M", "3": "O", "4": "P", "5": "R", "7": "W", "8": "a", "9": "d"}
+"""PegPriceType(1094), and the ExecInst(18) that it is in 4.4."""
+
+TRIGGERS_50SP2: Final = ("1100", "1101", "1102", "1107", "1109")
+"""What an order may say of its trigger, if that is a stop order of 4.4."""
+
+_ORDERS: Final = (MsgType.NEW_ORDER_SINGLE, MsgType.ORDER_CANCEL_REPLACE_REQUEST)
+_ORDER_TAGS_50SP2: Final = ("1094", "1100", "1138")
 
 CODES_44: Final = _codes(
     ("102", "0 1 2 3 4 5 6 99",                      "99"),
@@ -209,7 +218,43 @@ def _read_50sp2(text: str) -> str:
         text = _text(known, {tags.ORD_STATUS: _ord_status_of_44(found)} if tags.ORD_STATUS in found else {})
     if kind == MsgType.ORDER_CANCEL_REJECT:
         text = _joined(_coded(pairs(text), CODES_44))
+    if kind in _ORDERS and any(f"{SOH}{tag}=" in text for tag in _ORDER_TAGS_50SP2):
+        text = _text(pairs(text), _order_of_44(fields(text)))
     return _read_common(text, kind)
+
+
+def _order_of_44(found: Fields) -> Fields:
+    """What changes in an order that says in words of 5.0 SP2 what 4.4 says otherwise.
+
+    What 4.4 has no words for stays as it is, and is refused where nobody reads it.
+    """
+    changes: Fields = {}
+    code = PEGS_50SP2.get(found.get("1094", ""))
+    if code is not None:
+        codes = found.get(tags.EXEC_INST, "").split()
+        changes |= {"1094": "", tags.EXEC_INST: " ".join([*(c for c in codes if c != code), code])}
+    if "1138" in found and tags.MAX_FLOOR not in found:
+        changes |= {"1138": "", tags.MAX_FLOOR: found["1138"]}  # DisplayQty
+    trigger: Fields = {tag: found[tag] for tag in TRIGGERS_50SP2 if tag in found}
+    turned = _triggered_type(found.get(tags.ORD_TYPE, ""), found.get(tags.SIDE, ""), trigger)
+    if turned and tags.STOP_PX not in found:
+        changes |= dict.fromkeys(trigger, "") | {tags.ORD_TYPE: turned, tags.STOP_PX: found["1102"]}
+    return changes
+
+
+def _triggered_type(ord_type: str, side: str, trigger: Fields) -> str:
+    """OrdType(40) of an order that is entered when a last price is reached; empty if 4.4 has none.
+
+    *Source:* FIX 5.0 SP2 volume 4, TriggeringInstruction: TriggerType(1100) 4 price movement, TriggerAction
+    (1101) 1 activate, TriggerPriceType(1107) 2 last trade, TriggerPriceDirection(1109) U up, D down.
+    """
+    plain = trigger.get("1100") == "4" and trigger.get("1101", "1") == "1" and trigger.get("1107", "2") == "2"
+    if not plain or "1102" not in trigger or ord_type not in (OrdType.MARKET, OrdType.LIMIT):
+        return ""
+    rises = side == Side.BUY
+    if trigger.get("1109", "U" if rises else "D") == ("U" if rises else "D"):
+        return OrdType.STOP if ord_type == OrdType.MARKET else OrdType.STOP_LIMIT
+    return OrdType.MARKET_IF_TOUCHED if ord_type == OrdType.MARKET else ""
 
 
 def _read_common(text: str, kind: str) -> str:

@@ -23,6 +23,7 @@ from typing import Any, Final
 import msgspec
 
 from oms.core import events as ev
+from oms.core.emulated import sent_terms, sent_time_in_force
 from oms.core.legs import leg_qty, leg_status, open_leg_qty
 from oms.core.order import Order, OrderLeg, day_quantities, ord_status, settled_status
 from oms.core.state import State
@@ -32,13 +33,14 @@ from oms.core.types import (
     CxlRejResponseTo,
     MultiLegRptTypeReq,
     OrdStatus,
-    Px,
     Terms,
     average_px,
 )
 from oms.core.types import format_scaled as dec
 from oms.fix.list_status import list_denied, list_status_reported
 from oms.fix.wire import SOH, utc_timestamp
+
+REPRICING: Final = "3"  # ExecRestatementReason(378)
 
 Outgoing = tuple[str, str]
 """The name of the session, and the text."""
@@ -96,11 +98,22 @@ def _report(
 
 def terms_text(terms: Terms) -> str:
     """The fields that `Terms` stands for; CashOrderQty is the client's: a venue is told the quantity."""
-    numbers = ((99, terms.stop_px), (110, terms.min_qty), (111, terms.max_floor), (211, terms.peg_offset))
+    numbers = (
+        (99, terms.stop_px),
+        (110, terms.min_qty),
+        (111, terms.max_floor),
+        (210, terms.max_show),
+        (211, terms.peg_offset),
+    )
     words = (
         (18, terms.exec_inst),
         (126, terms.expire_time),
         (432, terms.expire_date),
+        (835, terms.peg_move_type),
+        (836, terms.peg_offset_type),
+        (837, terms.peg_limit_type),
+        (838, terms.peg_round_direction),
+        (840, terms.peg_scope),
         (847, terms.target_strategy),
         (848, terms.strategy_parameters),
         (849, terms.participation_rate),
@@ -112,7 +125,7 @@ def terms_text(terms: Terms) -> str:
 
 def _day_text(order: Order, state: State) -> str:
     """DayOrderQty(424), DayCumQty(425), DayAvgPx(426): of orders that outlive the day."""
-    day_order_qty, day_cum_qty, notional = day_quantities(order, state.day_of(order.symbol))
+    day_order_qty, day_cum_qty, notional = day_quantities(order, state.day_of(order))
     day_avg_px = average_px(notional, day_cum_qty)
     return f"424={dec(day_order_qty)}\x01425={dec(day_cum_qty)}\x01426={dec(day_avg_px)}\x01"
 
@@ -272,6 +285,14 @@ def _order_restated(event: ev.OrderRestated, seq: int, state: State) -> Outgoing
     return _report(
         state, order, event, seq, "D", more=_reason(event.exec_restatement_reason) + _text(event.text)
     )
+
+
+def _stop_px_moved(event: ev.StopPxMoved, seq: int, state: State) -> Outgoing | None:
+    order = state.orders[event.order_id]
+    profile = state.profiles.get(order.session_id)
+    if profile is None or not profile.stop_px_reports:
+        return None
+    return _report(state, order, event, seq, "D", more=_reason(REPRICING))
 
 
 def _order_stopped(event: ev.OrderStopped, seq: int, state: State) -> Outgoing:
@@ -479,14 +500,15 @@ def _order_routed(event: ev.OrderRouted, seq: int, state: State) -> Outgoing:
             f"35=AB\x0111={event.cl_ord_id}\x01"
             f"{_combination(order, event.order_qty, event.price, event.at_ns, terms)}"
         )
-    if event.ord_type and terms is not None:
-        terms = msgspec.structs.replace(terms, stop_px=Px(0))
+    if terms is not None:
+        terms = sent_terms(order, terms, bool(event.ord_type), event.order_qty)
     more = terms_text(terms) if terms is not None else ""
     ord_type = event.ord_type or order.ord_type
+    time_in_force = order.time_in_force if order.emulation is None else sent_time_in_force(order)
     return event.venue, (
         f"35=D\x0111={event.cl_ord_id}\x011={order.account}\x0121=1\x0155={order.symbol}\x0154={order.side}\x01"
         f"60={utc_timestamp(event.at_ns)}\x0138={dec(event.order_qty)}\x0140={ord_type}\x01{price}"
-        f"59={event.time_in_force or order.time_in_force}\x01{more}"
+        f"59={event.time_in_force or time_in_force}\x01{more}"
     )
 
 
@@ -505,6 +527,7 @@ def _replace_routed(event: ev.ReplaceRouted, seq: int, state: State) -> Outgoing
     route = order.route(event.route_id)
     price = f"44={dec(event.price)}\x01" if event.price else ""
     request = order.request(event.request_cl_ord_id)
+    # A wish of our own is about the order as it is.
     terms = request.terms if request is not None else order.versions[-1].terms
     if route.terms is not None:
         terms = _with_algorithm(terms, route.terms)
@@ -514,13 +537,14 @@ def _replace_routed(event: ev.ReplaceRouted, seq: int, state: State) -> Outgoing
             f"{_venue_order_id(route.venue_order_id)}"
             f"{_combination(order, event.order_qty, event.price, event.at_ns, terms)}"
         )
-    if route.ord_type and terms is not None:
-        terms = msgspec.structs.replace(terms, stop_px=Px(0))
+    if terms is not None:
+        terms = sent_terms(order, terms, bool(route.ord_type), event.order_qty)
     more = terms_text(terms) if terms is not None else ""
+    time_in_force = order.time_in_force if order.emulation is None else sent_time_in_force(order)
     return route.venue, (
         f"35=G\x0111={event.cl_ord_id}\x0141={event.orig_cl_ord_id}\x01{_venue_order_id(route.venue_order_id)}"
         f"1={order.account}\x0121=1\x0155={order.symbol}\x0154={order.side}\x0138={dec(event.order_qty)}\x01"
-        f"40={route.ord_type or order.ord_type}\x01{price}59={order.time_in_force}\x01"
+        f"40={route.ord_type or order.ord_type}\x01{price}59={time_in_force}\x01"
         f"60={utc_timestamp(event.at_ns)}\x01{more}"
     )
 
@@ -601,6 +625,7 @@ _WRITERS: Final[dict[type, Callable[[Any, int, State], Outgoing | None]]] = {
     ev.OrderSuspended: _order_suspended,
     ev.OrderTriggered: _order_triggered,
     ev.OrderHeld: _order_held,
+    ev.StopPxMoved: _stop_px_moved,
     ev.OrderCalculated: _order_calculated,
     ev.TradeUnknown: _trade_unknown,
     ev.MassCancelRequested: _mass_cancel_requested,

@@ -431,8 +431,9 @@ class _Folds:
     def _day_ended(self, seq: int, event: ev.DayEnded) -> None:
         """Allocate what open orders have executed: it settles before they end."""
         for order_id in sorted(self._orders):
-            market = self._instruments[self._orders[order_id].symbol].market
-            if event.market not in ("", market):
+            of = self._orders[order_id]
+            symbol = of.legs[0] if of.legs else of.symbol
+            if event.market not in ("", self._instruments[symbol].market):
                 continue
             if not all(block.is_allocated for block in self._orders[order_id].blocks.values()):
                 order = self._order(order_id)

@@ -27,6 +27,7 @@ Rules, each checked at the event that could break it and reported as a sentence 
   destination says; no venue gets new orders faster than its rate;
 - lists of orders: see `list_auditor`;
 - the legs of a multileg order, which hold, own and pay in its place: see `leg_audit`;
+- what is done here because a venue cannot is as `audit_emulation` has it;
 - with a routing table, an order goes where its first rule sends it, and is denied for want of a rule only if
   there is none;
 - nothing is taken on that the account's or the firm's limits, as journaled, forbid.
@@ -44,17 +45,21 @@ import json
 import math
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping
-from datetime import UTC, datetime
 from fractions import Fraction
 from typing import Any, Final
 
+import msgspec
+
 from oms.core import events as ev
 from oms.core.types import SCALE, Leg, OrdStatus, OrdType, Side, Terms, TimeInForce, parse_scaled
+from oms.sim import audit_emulation
+from oms.sim.audit_days import Days
 from oms.sim.leg_audit import LegAudit
 from oms.sim.list_auditor import ListAuditor
 from oms.sim.routes import Reader, urgency
 
 Record = dict[str, Any]
+Placed = ev.OrderRouted | ev.OrderHeld | ev.OrderPlanned | ev.OrderEmulated
 
 END: Final[dict[type, str]] = {
     ev.OrderRejected: OrdStatus.REJECTED,
@@ -120,12 +125,7 @@ class Auditor:
         self.orders: dict[int, Record] = {}
         self.accounts: dict[str, Record] = {}
         self.executions: dict[tuple[int, int, str], Record] = {}  # (order, route, ExecID) -> what was said
-        self._days: list[
-            tuple[str, int]
-        ] = []  # (market or "", trading date or 0) of every day that has ended
-        self._calendars: dict[str, ev.CalendarDefined] = {}
-        self._dates: dict[str, int] = {}  # market -> the last trading date that has ended, or was over
-        self._begun: dict[str, int] = {}  # market -> the last trading date that has begun
+        self._days = Days()
         self.counts: Counter[str] = Counter()
         self.events = 0
         self._instruments: dict[str, Record] = {}
@@ -134,6 +134,9 @@ class Auditor:
         self._venue_ids: set[str] = set()  # our ClOrdIDs at venues
         self._up: set[str] = set()
         self._reference_px: dict[str, int] = {}
+        self._trailing: list[Record] = []
+        self._waiting: list[Record] = []
+        self._priced: set[str] = set()  # symbols that have a new price since the last look at what trails
         self._profiles: dict[str, ev.ProfileDefined] = {}
         self._venues: dict[str, ev.VenueDefined] = {}
         self.reports_since: dict[str, int] = {}  # venue -> the event since which it tells of legs as it does
@@ -158,6 +161,8 @@ class Auditor:
         before = len(self.violations)
         self.events += 1
         kind = type(event)
+        if self._priced and kind is not ev.StopPxMoved:
+            self._look_at_trailing()
         if kind in COUNTED:
             self.counts[COUNTED[kind]] += 1
         if self._to_be_questioned is not None and isinstance(event, ev.OrderEvent):
@@ -206,6 +211,8 @@ class Auditor:
             return
         if handler is not None:
             handler(self, event, order)
+            if order["waits_for"] and not audit_emulation.may_wait(order, self.leaves_qty(order)):
+                order["waits_for"] = ""
             self._recount(order)
             self._check_quantities(event, order)
             if order["list_id"]:
@@ -246,6 +253,7 @@ class Auditor:
 
     def _logged_on(self, event: ev.SessionLoggedOn) -> None:
         self._up.add(event.session_id)
+        self._wake(f"venue:{event.session_id}")
 
     def _logged_out(self, event: ev.SessionLoggedOut) -> None:
         self._up.discard(event.session_id)
@@ -254,6 +262,7 @@ class Auditor:
 
     def _price(self, event: ev.ReferencePriceChanged) -> None:
         self._reference_px[event.symbol] = event.px
+        self._priced.add(event.symbol)
 
     def _book_changed(self, event: ev.BookChanged) -> None:
         of = (event.symbol, event.venue)
@@ -272,6 +281,8 @@ class Auditor:
 
     def _resumed(self, event: ev.TradingResumed) -> None:
         self._halts.pop((event.scope, event.value), None)
+        self._wake("halt")
+        self._wake(f"venue:{event.value}")
 
     def _profile(self, event: ev.ProfileDefined) -> None:
         self._profiles[event.session_id] = event
@@ -325,48 +336,22 @@ class Auditor:
     # -- trading days ----------------------------------------------------------------------------------------
 
     def _market(self, order: Record) -> str:
-        instrument = self._instruments.get(order["symbol"])
+        """The market whose days the order has: its instrument's, or its first leg's."""
+        instrument = self._instruments.get(order["legs"][0]["symbol"] if order["legs"] else order["symbol"])
         return str(instrument["market"]) if instrument is not None else ""
 
     def day(self, order: Record) -> int:
-        """The number of the day that the order's market is on: that of the last end that concerned it."""
-        market = self._market(order)
-        for n in range(len(self._days), 0, -1):
-            if self._days[n - 1][0] in ("", market):
-                return n + 1
-        return 1
+        """The number of the day that the order's market is on."""
+        return self._days.number(self._market(order))
 
     def _calendar(self, event: ev.CalendarDefined) -> None:
-        known = event.market in self._calendars
-        self._calendars[event.market] = event
-        if not known:
-            over = [s[0] for s in event.sessions if s[-1] + event.day_end_s <= event.at_ns // 1_000_000_000]
-            self._dates[event.market] = max(over, default=0)
-
-    def _date_on(self, market: str, at_ns: int) -> int:
-        """The trading date that a market is on; 0 outside its hours, or without a calendar."""
-        calendar = self._calendars.get(market)
-        second = at_ns // 1_000_000_000
-        for date, *bounds in calendar.sessions if calendar is not None else ():
-            if bounds[0] - calendar.pre_open_s <= second < bounds[-1] + calendar.day_end_s:  # type: ignore[union-attr]
-                return date
-        return 0
+        self._days.defined(event)
 
     def _day_started(self, event: ev.DayStarted) -> None:
-        if self._date_on(event.market, event.at_ns) != event.date:
-            self._wrong(f"{event.market} begins {event.date}, which is not on")
-        if event.date <= max(self._begun.get(event.market, 0), self._dates.get(event.market, 0)):
-            self._wrong(f"{event.market} begins {event.date} again, or after it has ended")
-        self._begun[event.market] = event.date
+        self._all_wrong(self._days.started(event))
+        self._wake(f"market:{event.market}")
 
     def _day_ended(self, event: ev.DayEnded) -> None:
-        if event.date and event.date <= self._dates.get(event.market, 0):
-            self._wrong(f"{event.market} ends {event.date} again")
-        if event.date:
-            calendar = self._calendars[event.market]
-            ends_s = next(s[-1] + calendar.day_end_s for s in calendar.sessions if s[0] == event.date)
-            if ends_s > event.at_ns // 1_000_000_000:
-                self._wrong(f"{event.market} ends {event.date} before its time")
         for order in self.orders.values():
             market = self._market(order)
             if event.market not in ("", market):
@@ -374,40 +359,72 @@ class Auditor:
             order["done_for_day"] = False
             if not self.leaves_qty(order):
                 continue
+            terms = order["versions"][-1]["terms"]
+            until = terms.expire_date or terms.expire_time
+            name = f"order {order['order_id']}"
             if order["time_in_force"] not in OUTLIVES_THE_DAY:
-                self._wrong(f"order {order['order_id']} is for the day and outlives it")
-            elif self._should_have_ended(order, market, event):
-                terms = order["versions"][-1]["terms"]
-                until = (terms.expire_date or terms.expire_time)[:8]
-                today = event.date or f"{datetime.fromtimestamp(event.at_ns // 1_000_000_000, UTC):%Y%m%d}"
-                self._wrong(f"order {order['order_id']} is good until {until} and outlives {today}")
-        for market in self._calendars:
-            if event.market in ("", market):
-                on = event.date or self._date_on(market, event.at_ns)
-                self._dates[market] = max(self._dates[market], on)
-        self._days.append((event.market, event.date))
+                self._wrong(f"{name} is for the day and outlives it")
+            elif until and self._days.is_last(market, until, event):
+                self._wrong(f"{name} is good until {until} and outlives it")
+            if "good_till" in order["emulated"] and audit_emulation.open_qty(order):
+                self._wrong(f"{name} has a route for the day that outlives it")
+        self._all_wrong(self._days.end(event))
         by_day = {name for name, profile in self._profiles.items() if profile.cl_ord_ids == "day"}
         self._client_ids = {
             key: order_id
             for key, order_id in self._client_ids.items()
-            if key[0] not in by_day or self._is_alive(order_id)
+            if key[0] not in by_day or not self._is_of_the_past(order_id, event.market)
         }
 
-    def _should_have_ended(self, order: Record, market: str, event: ev.DayEnded) -> bool:
-        """Whether the order's date leaves it no further trading day."""
-        terms = order["versions"][-1]["terms"]
-        until = terms.expire_date or terms.expire_time
-        if not until:
+    def _is_of_the_past(self, order_id: int, market: str) -> bool:
+        """Whether an id that was used for that order, or for none, was used for a day that has ended."""
+        order = self.orders.get(order_id)
+        of = self._market(order) if order is not None else ""
+        if self._is_alive(order_id):
             return False
-        calendar = self._calendars.get(market)
-        ending = event.date or self._date_on(market, event.at_ns) or self._dates.get(market, 0)
-        later = [s for s in calendar.sessions if s[0] > ending] if calendar is not None else []
-        if not later:
-            return bool(until[:8] <= f"{datetime.fromtimestamp(event.at_ns // 1_000_000_000, UTC):%Y%m%d}")
-        if terms.expire_date:
-            return int(until) < later[0][0]
-        moment = datetime.strptime(until[:17], "%Y%m%d-%H:%M:%S").replace(tzinfo=UTC)
-        return moment.timestamp() <= later[0][1]
+        return of == market if of and market else not market or not self._days.is_any_on()
+
+    # -- what is done for an order because its venue cannot --------------------------------------------------
+
+    def _emulated(self, event: ev.OrderEmulated, order: Record) -> None:
+        order["emulated"], order["emulated_at"] = event.what, event.venue
+        if "trailing_stop" in event.what:
+            self._trailing.append(order)
+        self._all_wrong(audit_emulation.unneeded(order, self._venues.get(event.venue)))
+        self._goes(order)
+        self._check_rule(event, order)
+
+    def _waits(self, event: ev.OrderWaits, order: Record) -> None:
+        self._all_wrong(audit_emulation.bad_wait(order, self.leaves_qty(order)))
+        order["waits_for"] = event.waits_for
+        self._waiting.append(order)
+
+    def _wake(self, what: str) -> None:
+        for order in self._waiting:
+            if order["waits_for"] == what:
+                order["waits_for"] = ""
+        self._waiting = [order for order in self._waiting if order["waits_for"]]
+
+    def _stop_px_moved(self, event: ev.StopPxMoved, order: Record) -> None:
+        symbol = order["symbol"]
+        reference = self._reference_px.get(symbol, 0)
+        self._all_wrong(audit_emulation.bad_move(order, self._instruments[symbol], reference, event.stop_px))
+        newest = order["versions"][-1]
+        newest["terms"] = msgspec.structs.replace(newest["terms"], stop_px=event.stop_px)
+
+    def _look_at_trailing(self) -> None:
+        """Every held trailing stop of what has a new price has followed it by now."""
+        for order in self._trailing:
+            if order["symbol"] in self._priced:
+                symbol = order["symbol"]
+                reference = self._reference_px[symbol]
+                if audit_emulation.left_behind(order, self._instruments[symbol], reference):
+                    self._wrong(f"order {order['order_id']} does not follow the reference price {reference}")
+        self._priced.clear()
+
+    def _all_wrong(self, texts: Iterable[str]) -> None:
+        for text in texts:
+            self._wrong(text)
 
     # -- the client's order ----------------------------------------------------------------------------------
 
@@ -469,6 +486,9 @@ class Auditor:
             "plan": "",  # the strategy that works it, or the destination that it waits for
             "list_id": event.list_id,
             "waits": False,  # with its list: nobody else has it
+            "emulated": (),  # what is done here because its venue cannot
+            "emulated_at": "",
+            "waits_for": "",
             "queue": [],  # ClOrdIDs of replaces that wait until what is asked is answered
             "cum_qty": 0,
             "cum_notional": 0,
@@ -608,10 +628,10 @@ class Auditor:
         newest = order["versions"][-1]
         as_it_is = (event.order_qty, event.price) == (newest["order_qty"], newest["price"])
         market = self._market(order)
-        begun = self._begun.get(market, 0)
+        begun = self._days.begun.get(market, 0)
         if not as_it_is or order["time_in_force"] not in OUTLIVES_THE_DAY or not self.leaves_qty(order):
             self._wrong(f"order {event.order_id} is not what is carried into another day")
-        if begun <= self._dates.get(market, 0):
+        if begun <= self._days.ended.get(market, 0):
             self._wrong(f"order {event.order_id} is carried into no day")
 
     def _done_for_day(self, event: ev.OrderDoneForDay, order: Record) -> None:
@@ -645,7 +665,6 @@ class Auditor:
             self._wrong(f"order {event.order_id} is rejected after it executed")
         order["ended"] = status
         if isinstance(event, ev.OrderCanceled) and (event.cl_ord_id or "" in order["requests"]):
-            # The wish of our own to cancel an order in parts has no id.
             self._answer(order, event.cl_ord_id, CANCEL)
 
     def _request(self, event: ev.CancelRequested | ev.ReplaceRequested, order: Record) -> None:
@@ -764,6 +783,12 @@ class Auditor:
             if (worse if order["side"] == Side.BUY else -worse) > 0:
                 self._wrong(f"order {event.order_id} goes out at {event.price}, beyond its limit")
         self._check_destination(event, order)
+        if order["emulated"]:
+            market = self._market(order)
+            takes = "good_till" not in order["emulated"] or self._days.takes_orders(market, event.at_ns)
+            left = self.leaves_qty(order)
+            self._all_wrong(audit_emulation.bad_route(order, event.order_qty, left, takes))
+            order["waits_for"] = ""
         order["routes"][event.route_id] = {
             "venue": event.venue,
             "ord_type": event.ord_type,  # where it is not the order's
@@ -823,13 +848,13 @@ class Auditor:
             self._wrong(f"{venue} gets more than {rate.per_s} orders a second")
         times.append(at_ns)
 
-    def _check_rule(self, event: ev.OrderRouted | ev.OrderHeld | ev.OrderPlanned, order: Record) -> None:
+    def _check_rule(self, event: Placed, order: Record) -> None:
         """That it goes where the table says. Once: an order that waited here was given its venue then."""
         if order["is_placed"]:
             return
         order["is_placed"] = True
         goes = event.to if isinstance(event, ev.OrderPlanned) else event.venue
-        if isinstance(event, ev.OrderRouted) and event.destination:
+        if isinstance(event, ev.OrderRouted | ev.OrderEmulated) and event.destination:
             goes = event.destination
         # An order of a list may have waited here: it is measured when it goes.
         rule = self._first_rule(order, event.at_ns)
@@ -917,24 +942,18 @@ class Auditor:
         known = self._venues.get(venue)
         if known is None:
             return
-        said = {name for name in terms.__struct_fields__ if getattr(terms, name)}
+        said, asked_tif, codes = audit_emulation.as_sent(order, terms, ord_type)
         said -= {"multi_leg_rpt_type_req", "cash_order_qty"}
-        if ord_type:
-            said -= {"stop_px"}
-        time_in_force = time_in_force or order["time_in_force"]
-        if (
-            ord_type or order["ord_type"]
-        ) not in known.ord_types or time_in_force not in known.times_in_force:
-            self._wrong(f"order {order['order_id']} goes to {venue}, which does not work such orders")
+        name = f"order {order['order_id']}"
+        ord_type = ord_type or order["ord_type"]
+        if ord_type not in known.ord_types or (time_in_force or asked_tif) not in known.times_in_force:
+            self._wrong(f"{name} goes to {venue}, which does not work such orders")
         if not said <= set(known.terms):
-            self._wrong(
-                f"order {order['order_id']} goes to {venue}, which does not know {said - set(known.terms)}"
-            )
-        insts = set(terms.exec_inst.split())
-        if known.exec_insts and not insts <= set(known.exec_insts):
-            self._wrong(f"order {order['order_id']} goes to {venue}, which does not know ExecInst {insts}")
-        if known.at_close and time_in_force == "7" and (ord_type or order["ord_type"]) not in known.at_close:
-            self._wrong(f"order {order['order_id']} goes to {venue}, which has no such order at the close")
+            self._wrong(f"{name} goes to {venue}, which does not know {said - set(known.terms)}")
+        if known.exec_insts and not codes <= set(known.exec_insts):
+            self._wrong(f"{name} goes to {venue}, which does not know ExecInst {codes}")
+        if known.at_close and (time_in_force or asked_tif) == "7" and ord_type not in known.at_close:
+            self._wrong(f"{name} goes to {venue}, which has no such order at the close")
 
     def _new_venue_id(self, cl_ord_id: str) -> None:
         if cl_ord_id in self._venue_ids:
@@ -951,7 +970,7 @@ class Auditor:
         route = self._route(event, order)
         if route is None:
             return
-        outlives = order["time_in_force"] in OUTLIVES_THE_DAY
+        outlives = order["time_in_force"] in OUTLIVES_THE_DAY and "good_till" not in order["emulated"]
         if isinstance(event, ev.RouteExpired) and event.done_for_day and outlives:
             return
         route["ended"] = True
@@ -1236,14 +1255,10 @@ class Auditor:
         same("reference prices", state["reference_px"], self._reference_px)
         same("halts", [tuple(h) for h in state["halts"]], sorted((*k, *v) for k, v in self._halts.items()))
         same("ClOrdIDs", {(s, c): o for s, c, o in state["cl_ord_ids"]}, self._client_ids)
-        same("day", state["day"], len(self._days) + 1)
-        for market in self._calendars:
-            day = state["days"][market]
-            same(
-                f"{market} dates",
-                (day["ended_date"], day["started_date"]),
-                (self._dates[market], self._begun.get(market, 0)),
-            )
+        same("day", state["day"], len(self._days.ends) + 1)
+        for market in self._days.tables:
+            dates = (state["days"][market]["ended_date"], state["days"][market]["started_date"])
+            same(f"{market} dates", dates, (self._days.ended[market], self._days.begun.get(market, 0)))
         same("profiles", [p[2] for p in state["profiles"]], sorted(self._profiles))
         same("venues", [v[2] for v in state["venues"]], sorted(self._venues))
         shown = {
@@ -1306,6 +1321,12 @@ class Auditor:
             f"{name} executions",
             {r["route_id"]: r["executions"] for r in theirs["routes"] if r["executions"]},
             booked,
+        )
+        emulation = theirs["emulation"] or {"venue": "", "what": [], "waits_for": ""}
+        same(
+            f"{name} emulation",
+            (emulation["venue"], tuple(emulation["what"]), emulation["waits_for"]),
+            (ours["emulated_at"], ours["emulated"], ours["waits_for"]),
         )
         same(f"{name} requests", [r["cl_ord_id"] for r in theirs["requests"]], list(ours["requests"]))
         working = ours["ended"] or (OrdStatus.NEW if ours["accepted"] else OrdStatus.PENDING_NEW)
@@ -1423,6 +1444,9 @@ _ORDER: Final[dict[type, Callable[[Auditor, Any, Any], None]]] = {
     ev.StatusAnswered: Auditor._status_answered,
     ev.OrderPlanned: Auditor._planned,
     ev.OrderWorked: Auditor._worked,
+    ev.OrderEmulated: Auditor._emulated,
+    ev.OrderWaits: Auditor._waits,
+    ev.StopPxMoved: Auditor._stop_px_moved,
     ev.OrderRestated: Auditor._restated,
     ev.ExecutionBusted: Auditor._busted,
     ev.ExecutionCorrected: Auditor._corrected,

@@ -5,8 +5,8 @@ New York and Tokyo around Thanksgiving 2026; the desk's clock stands at Sunday 2
 
 from oms.core import events as ev
 from oms.core.days import due
-from oms.core.types import utc_ns
-from tests.core.desk import START_NS, Desk
+from oms.core.types import utc_date, utc_ns
+from tests.core.desk import DAY_NS, START_NS, Desk
 
 MINUTE_NS = 60_000_000_000
 
@@ -39,6 +39,28 @@ TOKYO = calendar(
     ("20261125", "00:00", "02:30", "03:30", "06:30"),
     ("20261126", "00:00", "02:30", "03:30", "06:30"),
 )
+
+
+LONDON = calendar(
+    "XLON",
+    ("20261123", "08:00", "16:30"),
+    ("20261124", "08:00", "16:30"),
+    ("20261125", "08:00", "16:30"),
+)
+
+
+def _every_day(market: str, *hours: str) -> ev.CalendarDefined:
+    """Half a year without holidays and weekends."""
+    dates = [utc_date(START_NS + n * DAY_NS) for n in range(-2, 180)]
+    return calendar(market, *((date, *hours) for date in dates))
+
+
+LONG = (
+    _every_day("XNYS", "14:30", "21:00"),
+    _every_day("XLON", "08:00", "16:30"),
+    _every_day("XTKS", "01:00", "02:30", "03:30", "06:30"),
+)
+"""For lives that go on for long."""
 
 
 def at(desk: Desk, time: str) -> list[str]:

@@ -200,6 +200,9 @@ KEY_FIELDS: dict[type, tuple[str, ...]] = {
     ev.LegCorrected: ("leg", "exec_id", "exec_ref_id", "last_qty", "last_px", "qty", "px"),
     ev.DayEnded: ("market", "date"),
     ev.DayStarted: ("market", "date"),
+    ev.OrderEmulated: ("venue", "what"),
+    ev.OrderWaits: ("waits_for",),
+    ev.StopPxMoved: ("stop_px",),
 }
 
 
@@ -208,8 +211,10 @@ def brief(event: ev.Event) -> str:
     words = [type(event).__name__]
     for name in KEY_FIELDS.get(type(event), ()):
         value = getattr(event, name)
-        if name in ("last_qty", "last_px", "order_qty", "price", "qty", "px"):
+        if name in ("last_qty", "last_px", "order_qty", "price", "qty", "px", "stop_px"):
             value = format_scaled(value)
+        if name == "what":
+            value = "+".join(value)
         if value != "" and not (isinstance(event, ev.DayEnded) and value == 0):
             words.append(str(value))
     return " ".join(words)
@@ -280,6 +285,8 @@ class Desk:
             return cmd.TakeQueued(next(iter(self.state.due)))
         if self.state.waiting.to_work:
             return cmd.WorkOrder(next(iter(self.state.waiting.to_work)))
+        if self.state.emulated.due:
+            return cmd.Emulate(self.state.emulated.due[0])
         return None
 
     def _decide(self, command: cmd.Command) -> list[ev.Event]:
@@ -413,7 +420,7 @@ class Desk:
         """How ALPHA, or somebody else, wants to be talked to."""
         self._take(ev.ProfileDefined(self.now_ns, of, True, poss_resend, second_request, **more))
 
-    # -- the venue: `of` is the client's ClOrdID, of an order or of a request; "#1" is order 1 ---------------
+    # -- the venue: `of` is the client's ClOrdID, of an order or a request; "#1" is order 1, "A/2" a route ---------
 
     def report(
         self, of: str, exec_type: str, status: str = "", *, venue: str = "", route: int = 1, **more: Any
@@ -549,7 +556,7 @@ class Desk:
     # -- looking ---------------------------------------------------------------------------------------------
 
     def order(self, cl_ord_id: str = "A", session: str = ALPHA) -> Order:
-        cl_ord_id = cl_ord_id.removesuffix("/")
+        cl_ord_id = cl_ord_id.partition("/")[0]
         if cl_ord_id.startswith("#"):
             return self.state.orders[int(cl_ord_id[1:])]
         order = self.state.find(session, cl_ord_id) or self.state.find(BRAVO, cl_ord_id)
@@ -559,10 +566,11 @@ class Desk:
     def sent(self, of: str, route: int = 1) -> str:
         """Our id at the venue of a route for what the client calls `of`: its order's first, or the request's.
 
-        `our own` after the order's id, "A/", means the last wish of our own.
+        "A/" is the last wish of our own about A, "A/2" its second route.
         """
         own = of.endswith("/")
-        of = of.removesuffix("/")
+        of, _, number = of.partition("/")
+        route = int(number or route)
         order_id = self.order(of).order_id
         first = f"{EPOCH}-{order_id}-{route}-1"
         if of.startswith("#"):
@@ -585,7 +593,7 @@ class Desk:
     def today(self, of: str = "A") -> str:
         """What is the day's of an order: "40 of 100 at 10"."""
         order = self.order(of)
-        qty, cum, notional = day_quantities(order, self.state.day_of(order.symbol))
+        qty, cum, notional = day_quantities(order, self.state.day_of(order))
         return f"{format_scaled(cum)} of {format_scaled(qty)} at {format_scaled(average_px(notional, cum))}"
 
     def risk(self, account: str = "BLOCK", symbol: str = "IBM", currency: str = "USD") -> str:
@@ -633,7 +641,7 @@ class Recount:
 
     def day(self, order: dict[str, Any]) -> int:
         """The day that the order's market is on: numbered by the last end that was its own."""
-        item = self.items.get(order["symbol"])
+        item = self.items.get(order["legs"][0]["symbol"] if order["legs"] else order["symbol"])
         own = {"", item.market if item is not None else ""}
         return max((n for n, market in enumerate(self.ends, 2) if market in own), default=1)
 
@@ -795,7 +803,7 @@ class Recount:
                 },
             }, f"order {order_id}"
             day = (order["qty"] - cum + day_cum, day_cum, day_notional)
-            assert day_quantities(theirs, state.day_of(theirs.symbol)) == day, f"order {order_id}"
+            assert day_quantities(theirs, state.day_of(theirs)) == day, f"order {order_id}"
             assert theirs.ended == (leaves == 0), f"order {order_id}"
             assert (order_id in state.due) == bool(order["waiting"] and not order["asked"]), (
                 f"order {order_id}"

@@ -6,7 +6,10 @@ from oms.core.types import Leg, ListMember, Px, Qty, Terms
 BIG = 2**63 - 1
 
 LEG = Leg("S", "2", Qty(5), "r", "O", Px(-6), Px(7))
-TERMS = Terms(Px(5), "1 G", Qty(6), Qty(7), "T", "D", Px(-8), "2", "p", "0.1", (LEG,), "1", Qty(9))
+TERMS = Terms(
+    *(Px(5), "1 G", Qty(6), Qty(7), "T", "D", Px(-8), "2", "p", "0.1", (LEG,), "1", Qty(9)),
+    *("1", "0", "3", "4", "5", Qty(9), "168=x"),
+)
 
 MEMBER = ListMember(5, "c", "A", "S", "1", Qty(6), "2", Px(7), "0", TERMS)
 
@@ -77,6 +80,7 @@ EXAMPLES: tuple[ev.Event, ...] = (
         "trade",
         "silent",
         "logon",
+        True,
     ),
     ev.TradeUnknown(1, "v", "V", "x", "D", "S", "1", Qty(5), Px(6), "t"),
     ev.VenueDefined(1, "v", ("1", "2"), ("0",), ("stop_px", "min_qty"), "legs", ("G",), ("5",)),
@@ -99,6 +103,9 @@ EXAMPLES: tuple[ev.Event, ...] = (
     ev.MassCancelRejected(1, 2, "m", 5, "t"),
     ev.CalendarDefined(1, "XNYS", 2, 3, ((4, 5, 6), (7, 8, 9, 10, 11)), "s"),
     ev.DayStarted(1, "XNYS", 5),
+    ev.OrderEmulated(1, 2, "v", ("iceberg", "good_till"), "d", "r", "f"),
+    ev.OrderWaits(1, 2, "market:XNYS", "t"),
+    ev.StopPxMoved(1, 2, Px(5)),
     ev.RoutingDefined(
         1,
         "w",

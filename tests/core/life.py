@@ -13,9 +13,12 @@ import msgspec
 
 from oms.core import commands as cmd
 from oms.core import events as ev
+from oms.core.days import due
+from oms.core.emulation import to_expire
 from oms.core.order import Execution
 from oms.core.types import ExecType, ListMember, OrdStatus, Px, Qty, Side, Terms
 from tests.core import combinations
+from tests.core.days import LONG
 from tests.core.desk import ALPHA, BRAVO, FIRM, LSE, SIM, START_NS, Desk, member, scaled, terms
 
 STATUSES = (
@@ -23,7 +26,7 @@ STATUSES = (
     OrdStatus.PENDING_CANCEL, OrdStatus.PENDING_REPLACE, OrdStatus.EXPIRED, OrdStatus.DONE_FOR_DAY,
 )  # fmt: skip
 
-LACKING = ev.VenueDefined(START_NS, LSE, ("1", "2"), ("0", "1", "3"), ("exec_inst", "min_qty"))
+LACKING = ev.VenueDefined(START_NS, LSE, ("1", "2"), ("0", "3"), ("exec_inst", "min_qty"), exec_insts=("G",))
 
 PARTS = (
     ev.DestinationDefined(START_NS, "PATIENT", LSE, "park"),
@@ -64,7 +67,8 @@ class Life:
         self.held_back: list[cmd.Command] = []
         self.fragments: list[cmd.NewList] = []
         self.list_ids: list[str] = []
-        for event in (LACKING, *(PARTS if seed % 2 else ()), combinations.GE, combinations.GE_PRICE):
+        combos = (combinations.GE, combinations.GE_PRICE)
+        for event in (LACKING, *LONG, *(PARTS if seed % 2 else ()), *combos):
             desk._take(event)
         kind = self.rng.choice(("", "both", "legs", "multileg"))
         if kind:
@@ -82,11 +86,12 @@ class Life:
             (3, self.change_execution),
             (8, self.report),
             (3, self.of_its_own_accord),
+            (3, self.answer),
             (2, self.again),
             (2, self.late),
             (2, self.outside),
             (2 if self.seed % 2 else 0, self.parts),
-            (1, self.person),
+            (2, self.person),
             (1, self.new_list),
             (2, self.ask_list),
         )
@@ -123,9 +128,9 @@ class Life:
         rng = self.rng
         id = self.new_id() if rng.random() < 0.93 else ""
         symbol, account = rng.choice(
-            (("IBM", "BLOCK"), ("IBM", "BLOCK"), ("IBM", "HUGE"), ("VOD", "HUGE"), ("TOY", "HUGE"))
+            (("IBM", "BLOCK"), ("IBM", "HUGE"), ("VOD", "HUGE"), ("VOD", "HUGE"), ("TOY", "HUGE"))
         )
-        ord_type = rng.choice("2222111334JP")
+        ord_type = rng.choice("2222111334JPPP")
         tif = rng.choice("0000011366")
         px = rng.choice(PRICES[symbol]) if ord_type in "24" else ""
         qty = rng.choice(("100", "200", "700")) if rng.random() < 0.93 else rng.choice(("0", "1000000"))
@@ -223,6 +228,12 @@ class Life:
     def terms(self, symbol: str, ord_type: str, tif: str) -> Terms | None:
         rng = self.rng
         found: dict[str, Any] = {}
+        if ord_type in "3P" and rng.random() < 0.6:
+            offset = {
+                "peg_offset": Px(scaled(rng.choice(("0.5", "1", "2")))),
+                "peg_offset_type": rng.choice(("", "0")),
+            }
+            found |= {"exec_inst": "a"} | offset
         if ord_type in "34J" and rng.random() < 0.95:
             found["stop"] = rng.choice(PRICES[symbol])
         if tif == "6" and rng.random() < 0.9:
@@ -230,7 +241,9 @@ class Life:
         elif tif == "6":
             found["expire_time"] = f"{rng.choice(UNTIL)}-15:00:00"
         if rng.random() < 0.15:
-            found |= rng.choice(({"exec_inst": "G"}, {"min_qty": "100"}, {"max_floor": "100"}))
+            found |= rng.choice(({"exec_inst": "G"}, {"min_qty": "100"}))
+        if rng.random() < 0.2:
+            found["max_floor"] = "100"
         return terms(**found)
 
     def replace(self) -> None:
@@ -239,6 +252,8 @@ class Life:
         order = self.desk.order(of)
         if order.legs is not None and rng.random() < 0.9:
             orig = of if not of.startswith("#") else order.cl_ord_id
+            if self.desk.state.find(ALPHA, orig) is None:
+                return  # its day has ended, and with it its id
             legs = combinations.SPREAD if rng.random() < 0.5 else ()
             qty, px = rng.choice(("1", "4", "6")), rng.choice(("-100", "-95", "0"))
             combinations.replace(self.desk, self.new_id(), orig, qty, px, *legs)
@@ -346,6 +361,28 @@ class Life:
             exec_ref_id=self.rng.choice(("", *route.executions)),
         )
 
+    def answer(self) -> None:
+        """A venue answers what we have asked it, of ours as well as of a client's."""
+        asked = [
+            (order, route, request)
+            for order in list(self.desk.state.orders.values())[-12:]
+            for route in order.routes
+            for request in route.requests
+        ]
+        if not asked:
+            return
+        _, route, request = self.rng.choice(asked)
+        if self.rng.random() < 0.3:
+            self.desk.do(
+                cmd.VenueCancelReject(route.venue, request.cl_ord_id, cxl_rej_reason=0, text="too late")
+            )
+            return
+        is_cancel = request.response_to == "1"
+        exec_type, status = (
+            (ExecType.CANCELED, OrdStatus.CANCELED) if is_cancel else (ExecType.REPLACED, OrdStatus.NEW)
+        )
+        self.desk.do(cmd.VenueReport(route.venue, request.cl_ord_id, exec_type, status, self.desk._exec_id()))
+
     def again(self) -> None:
         """What a venue reported before comes again, some of it much later."""
         reports = [c for c in self.desk.commands if isinstance(c, cmd.VenueReport | cmd.VenueCancelReject)]
@@ -396,7 +433,7 @@ class Life:
 
     # -- the rest of the world -------------------------------------------------------------------------------
 
-    def answer(self) -> None:
+    def answer_request(self) -> None:
         """A venue answers what it was asked about."""
         for venue, asked in list(self.desk.state.questions.items()):
             for cl_ord_id in sorted(asked):
@@ -409,12 +446,17 @@ class Life:
         unknown = cmd.VenueReport(SIM, "e-0", ExecType.TRADE, "1", "x", last_qty=Qty(5), last_px=Px(6))
         rng.choice((
             lambda: (desk.down(venue), desk.up(venue)),
+            lambda: (desk.down(venue), desk.up(venue)),
+            lambda: (desk.down(venue), desk.up(venue)),
             lambda: [desk.do(cmd.StopAsking(name)) for name in list(desk.state.questions)],
-            self.answer,
-            self.answer,
+            self.answer_request,
+            self.answer_request,
             lambda: (desk.halt("symbol", "VOD"), self.new_order(), desk.resume("symbol", "VOD")),
             lambda: desk.price("IBM", rng.choice(("89", "90", "91"))),
             lambda: desk.price("VOD", rng.choice(("79", "80", "81"))),
+            lambda: desk.price("VOD", rng.choice(("78.5", "79.5", "80.5", "81.5"))),
+            lambda: desk.price("VOD", rng.choice(("78.5", "79.5", "80.5", "81.5"))),
+            lambda: desk.price("VOD", rng.choice(("78.5", "79.5", "80.5", "81.5"))),
             lambda: desk.ask_status(self.some_id()),
             lambda: desk.do(unknown),
             lambda: desk.do(cmd.DontKnow(ALPHA, f"e-{rng.randrange(20)}", "x", "D")),
@@ -424,6 +466,8 @@ class Life:
         desk, rng = self.desk, self.rng
         rng.choice((
             lambda: desk.end_day(rng.choice((0, 1, 1))),
+            self.hours,
+            self.hours,
             lambda: desk.profile(rng.choice(("queue", "queue", "pass", "refuse")), rng.choice(("status", "ignore"))),
             lambda: desk.profile("queue"),
             lambda: desk.profile(
@@ -444,6 +488,15 @@ class Life:
             self.mass_cancel_refused,
             lambda: desk.ask_all(rng.choice(("", "IBM"))),
         ))()  # fmt: skip
+
+    def hours(self) -> None:
+        """Some hours go by, or the clock steps back: the days of the markets end and begin, times of day come."""
+        desk = self.desk
+        desk.now_ns += self.rng.choice((-1, 1, 3, 6, 10, 20)) * 3_600_000_000_000
+        for command in due(desk.state, desk.now_ns):
+            desk.do(command)
+        for order_id in to_expire(desk.state, desk.now_ns):
+            desk.do(cmd.Emulate(order_id))
 
     def mass_cancel_refused(self) -> None:
         """Of all orders; the venues refuse it for some."""

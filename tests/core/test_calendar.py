@@ -11,6 +11,7 @@ from oms.core.days import due, market_state, takes_orders
 from oms.core.engine import decide
 from oms.core.state import State
 from oms.core.types import utc_ns
+from tests.core import combinations
 from tests.core.days import NEW_YORK, TOKYO, at, calendar
 from tests.core.desk import Desk, terms
 
@@ -333,6 +334,20 @@ def test_ids_stay_unique_over_days() -> None:
     assert [desk.sent(of) for of in ("#1", "B")] == ["e-1-1-1", "e-3-1-1"]
 
 
+def test_a_combination_has_the_days_of_its_legs() -> None:
+    """Its own name is that of no instrument."""
+    desk = combinations.combination_desk("both", NEW_YORK, TOKYO)
+    at(desk, "24-05:00")
+    combinations.new(desk, "A")
+    desk.ack()
+    combinations.leg_fill(desk, "A", "IBM", "l1", "10", "90")
+    assert not desk.order("A").ended and at(desk, "24-06:45") == ["DayEnded XTKS 20261124"]
+    at(desk, "24-14:00")
+    questioned = "ReportQuestioned 1 legs_and_combination_differ"
+    ended = ["RouteExpired False", "OrderExpired", questioned, "DayEnded XNYS 20261124"]
+    assert at(desk, "24-21:15") == ended
+
+
 # -- folding -------------------------------------------------------------------------------------------------
 
 
@@ -346,11 +361,12 @@ def test_days_survive_a_snapshot_and_are_the_same_when_folded_again() -> None:
             later = ns("25-12:00")
             assert due(copy, later) == due(desk.state, later)
             assert market_state(copy, "XTKS", later) == market_state(desk.state, "XTKS", later)
-            assert copy.day_of("IBM") == desk.state.day_of("IBM")
+            for order, same in zip(copy.orders.values(), desk.state.orders.values(), strict=True):
+                assert copy.day_of(order) == desk.state.day_of(same)
 
 
 def test_a_snapshot_of_before_there_were_calendars_is_on_the_day_that_it_says() -> None:
     desk = Desk()
     desk.end_day()
     old = desk.state.dump().decode().partition(',"days":')[0] + "}"
-    assert State.load(old.encode()).day_of("IBM") == 2
+    assert State.load(old.encode()).day_at("XNYS").number == 2

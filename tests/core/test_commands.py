@@ -17,6 +17,7 @@ EXAMPLES: tuple[cmd.Command, ...] = (
     cmd.ReplaceOrder("s", "c", "o", "S", "1", Qty(5), "2", Px(6), Terms(stop_px=Px(7)), True),
     cmd.TakeQueued(5),
     cmd.WorkOrder(5),
+    cmd.Emulate(5),
     cmd.AskStatus("v", "c"),
     cmd.StopAsking("v"),
     cmd.RequestStatus("s", "c", "S", "1", "i"),

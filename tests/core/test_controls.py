@@ -44,6 +44,7 @@ class Order:
     min_qty: str = ""
     max_floor: str = ""
     cash: str = ""
+    unread: str = ""
 
     def ask(self) -> Ask:
         kind = self.ord_type or (OrdType.LIMIT if self.px else OrdType.MARKET)
@@ -60,7 +61,13 @@ class Order:
             price,
             self.tif,
             None,
-            terms(stop=self.stop, min_qty=self.min_qty, max_floor=self.max_floor, cash=self.cash),
+            terms(
+                stop=self.stop,
+                min_qty=self.min_qty,
+                max_floor=self.max_floor,
+                cash=self.cash,
+                unread=self.unread,
+            ),
         )
 
 
@@ -234,6 +241,7 @@ LADDER: tuple[tuple[str, dict[str, Any]], ...] = (
     ("trading_halted",         {"halted": True}),
     ("unknown_symbol",         {"symbol": "XXX"}),
     ("unsupported_order",      {"tif": "8"}),
+    ("unread_instruction",     {"unread": "168=x"}),
     ("cash_order_qty",         {"qty": "0", "cash": "5"}),
     ("lot_size",               {"qty": "10001.5"}),
     ("tick_size",              {"px": "300.005"}),

@@ -1092,6 +1092,7 @@ def loose_ends(desk: Desk) -> list[str]:
             found.append(f"{name} is {order.working}, a route of it works")
         if order.working not in ENDED_FOR_GOOD and all(over):
             cared_for = asked or (plan is not None and (plan.waits or plan.wake_ns or plan.stuck))
+            cared_for = cared_for or (order.emulation is not None and order.emulation.waits_for)
             if order.leaves_qty and not cared_for:
                 found.append(f"{name} is {order.working}, nobody has it")
         sums = (sum(r.cum_qty for r in routes), sum(r.cum_notional for r in routes))

@@ -31,9 +31,12 @@ def legs(ibm: dict[str, str] | None = None, ge: dict[str, str] | None = None) ->
 def ask(**change: Any) -> Ask:
     of = {
         "account": "HUGE", "session": ALPHA, "cl_ord_id": "N", "symbol": combinations.NAME, "side": BUY, "qty": "5",
-        "px": "-100", "ord_type": "2", "tif": TimeInForce.DAY, "legs": SPREAD, "reports": "", "min_qty": "0",
+        "px": "-100", "ord_type": "2", "tif": TimeInForce.DAY, "legs": SPREAD, "reports": "", "min_qty": "0", "unread": "",
     } | change  # fmt: skip
-    terms = Terms(min_qty=Qty(scaled(of["min_qty"])), legs=of["legs"], multi_leg_rpt_type_req=of["reports"])
+    terms = Terms(
+        min_qty=Qty(scaled(of["min_qty"])), legs=of["legs"], multi_leg_rpt_type_req=of["reports"],
+        unread=of["unread"],
+    )  # fmt: skip
     return Ask(
         of["session"], of["cl_ord_id"], of["account"], of["symbol"], of["side"], Qty(scaled(of["qty"])),
         of["ord_type"], Px(scaled(of["px"])), of["tif"], None, terms,
@@ -229,6 +232,7 @@ LADDER: tuple[tuple[str, dict[str, Any]], ...] = (
     ("leg_halted",             {"halt": ("symbol", "IBM")}),
     ("unknown_leg",            {"legs": (*SPREAD, leg("IBM"), leg("XXX"))}),
     ("unsupported_order",      {"tif": "8"}),
+    ("unread_instruction",     {"unread": "168=x"}),
     ("unsupported_legs",       {"legs": (*SPREAD, leg("IBM"))}),
     ("leg_currency",           {"legs": (*SPREAD, leg("VOD"), leg("NEW"))}),
     ("leg_venue",              {"legs": (*SPREAD, leg("LON"), leg("NEW"))}),

@@ -12,6 +12,7 @@ from oms.core import events as ev
 from oms.core.state import State
 from oms.core.types import ExecType, OrdStatus, Px, Qty, TimeInForce
 from oms.sim.auditor import Auditor
+from tests.core.days import LONDON, NEW_YORK, at
 from tests.core.desk import ALPHA, SIM, START_NS, Desk, scaled
 from tests.core.office import Office
 
@@ -133,6 +134,23 @@ def test_an_order_denied_under_an_id_that_is_free_again_is_reported_for_itself()
     agree(desk)
 
 
+def test_an_id_is_free_when_the_day_of_its_market_has_ended() -> None:
+    """One that names no order of a market is, once no market is on its day any more."""
+    desk = Desk(NEW_YORK, LONDON)
+    at(desk, "24-15:00")
+    desk.profile(cl_ord_ids="day")
+    desk.cancel_all("C")
+    desk.new("A")
+    desk.new("B", px="80", symbol="VOD", account="ACC")
+    desk.new("D", "0")
+    at(desk, "24-16:45")
+    assert [id for _, id in desk.state.cl_ord_ids] == ["C", "A", "D"]
+    assert desk.new("B")[0] == "OrderReceived B"
+    at(desk, "24-21:15")
+    assert desk.state.cl_ord_ids == {}
+    agree(desk)
+
+
 # -- exec_ids: for how long a venue's ExecID stays that execution's ------------------------------------------
 
 
@@ -158,6 +176,20 @@ def test_an_exec_id_of_an_earlier_day_is_another_execution_today() -> None:
     assert desk.fill("A", "1", "30", transact_time_ns=desk.now_ns) == []
     assert desk.now() == "partially_filled 70 of 100, 30 open, as A"
     assert desk.today() == "30 of 60 at 10"
+    agree(desk)
+
+
+def test_the_day_of_an_exec_id_is_its_markets() -> None:
+    desk = Desk(NEW_YORK, LONDON)
+    desk.profile(of=SIM, exec_ids="day")
+    at(desk, "24-15:00")
+    desk.new("A", tif=TimeInForce.GTC)
+    desk.fill("A", "1", "40", transact_time_ns=desk.now_ns)
+    at(desk, "24-16:45")
+    assert desk.fill("A", "1", "30", transact_time_ns=desk.now_ns) == [], "London's end is not New York's"
+    at(desk, "24-21:15")
+    at(desk, "25-15:00")
+    assert desk.fill("A", "1", "30", transact_time_ns=desk.now_ns) == ["OrderFilled 1~5 30 10"]
     agree(desk)
 
 
@@ -434,6 +466,17 @@ def test_a_venue_is_due_for_new_numbers_once_the_day_has_ended() -> None:
     assert desk.state.resets_due == {SIM}, "the Logon may reach nobody"
     desk.up(SIM)
     assert desk.state.resets_due == set()
+    agree(desk)
+
+
+def test_numbers_begin_again_when_the_last_market_has_ended_its_day() -> None:
+    desk = Desk(NEW_YORK, LONDON)
+    at(desk, "24-15:00")
+    desk.profile(of=SIM, reset="day")
+    at(desk, "24-16:45")
+    assert desk.state.resets_due == set(), "New York is open"
+    at(desk, "24-21:15")
+    assert desk.state.resets_due == {SIM}
     agree(desk)
 
 

@@ -81,8 +81,8 @@ ASKED: tuple[tuple[dict[str, Any], str], ...] = (
     ({"terms": terms(exec_inst="G", min_qty="10")},                ""),
     ({"px": "", "ord_type": "P"},                                  "OrdType P"),
     ({"tif": "4"},                                                 "TimeInForce 4"),
-    ({"tif": "1"},                                                 "TimeInForce 1"),
-    ({"terms": terms(max_floor="10")},                             "max_floor"),
+    ({"tif": "2"},                                                 "TimeInForce 2"),
+    ({"terms": terms(exec_inst="1", target_strategy="2")},         "target_strategy"),
     ({"terms": terms(min_qty="10", participation_rate="0.1")},     "participation_rate"),
 )  # fmt: skip
 

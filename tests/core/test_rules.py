@@ -112,8 +112,21 @@ def test_a_rule_follows_a_venue_that_logs_out_is_halted_and_comes_back() -> None
 
 def test_what_a_venue_lacks_is_denied_whatever_the_rule() -> None:
     desk = Desk(LACKING, table(LONDON, REST))
-    lacking = {"symbol": "VOD", "account": "ACC", "terms": terms(max_floor="5")}
+    lacking = {"symbol": "VOD", "account": "ACC", "terms": terms(exec_inst="6")}
     assert desk.new("A", "10", "80", **lacking) == ["OrderDenied A venue_lacks 11"]
+
+
+def test_what_is_done_here_is_done_for_the_venue_of_the_rule_which_is_not_chosen_again() -> None:
+    desk = Desk(LACKING, table(LONDON, REST))
+    sliced = {"symbol": "VOD", "account": "ACC", "terms": terms(max_floor="5")}
+    found = desk.new("A", "10", "80", **sliced)
+    assert found == ["OrderReceived A", "OrderEmulated LSE iceberg", "OrderRouted LSE e-1-1-1"]
+    emulated = desk.events[-2]
+    assert isinstance(emulated, ev.OrderEmulated)
+    assert (emulated.rule, emulated.facts) == ("London", "market=XLON")
+    desk._take(table(REST))
+    desk.ack("A")
+    assert desk.fill("A", "x1", "5", "80")[-1] == "OrderRouted LSE e-1-2-1"
 
 
 def test_a_stop_order_is_held_for_the_venue_of_its_rule_which_is_not_chosen_again() -> None:

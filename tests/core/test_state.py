@@ -9,7 +9,7 @@ from oms.core import commands as cmd
 from oms.core import events as ev
 from oms.core.engine import decide
 from oms.core.state import State, route_cl_ord_id
-from oms.core.types import ExecType, OrdStatus, Px, Qty, Side
+from oms.core.types import ExecType, OrdStatus, Px, Qty, Side, Terms
 from oms.sim.auditor import Auditor
 from tests.core import combinations
 from tests.core.days import NEW_YORK
@@ -93,6 +93,12 @@ def everything(desk: Desk) -> None:
     desk._take(LACKING)
     desk.new("N", "10", "", symbol="VOD", account="ACC", ord_type="3", terms=terms(stop="85"))
     desk.cancel_all("O", "TOY")
+    peg = Terms(exec_inst="a", peg_offset=Px(scaled("1")))
+    desk.new("S", "10", "", symbol="VOD", account="ACC", ord_type="P", side="2", terms=peg)
+    desk.price("VOD", "81")
+    desk.new("T", "10", "80", symbol="VOD", account="ACC", terms=terms(max_floor="5"))
+    desk.halt("venue", LSE)
+    desk.fill("T", "x1", "5", "80")
     desk.ask_all()
     desk._take(ev.SessionReset(desk.now_ns, ALPHA))
     desk.new_list("L", member(1, "Q"), member(2, "R", "0"), kind="2")
@@ -369,7 +375,7 @@ def test_counts_are_the_desks_numbers_of_the_day() -> None:
     desk = Desk()
     everything(desk)
     assert desk.state.counts == {
-        "orders": 9, "denied": 2, "rejected": 1, "fills": 2, "canceled": 1, "expired": 5, "replaced": 2,
+        "orders": 11, "denied": 2, "rejected": 1, "fills": 3, "canceled": 1, "expired": 7, "replaced": 2,
         "requests_denied": 1, "requests_rejected": 1, "questioned": 3, "busts": 1, "corrections": 1,
         "leg_fills": 1, "leg_busts": 1, "leg_corrections": 1,
     }  # fmt: skip

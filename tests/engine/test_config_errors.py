@@ -180,6 +180,23 @@ def test_a_venue_of_4_2_that_is_to_have_what_its_version_has_no_words_for(path: 
     assert refusal(path) == f"{path}: [capability.SIM]: ord_types: FIX 4.2 has no words for J"
 
 
+@pytest.mark.parametrize(
+    ("key", "value", "said"),
+    [
+        ("terms", '["unread"]', "terms: 'unread' is not one of stop_px, exec_inst, "),
+        ("terms", '["max_flor"]', "terms: 'max_flor' is not one of stop_px, exec_inst, "),
+        ("exec_insts", '["post only"]', "exec_insts: 'post only' is not a code of ExecInst(18)"),
+        ("exec_insts", '["1", ""]', "exec_insts: '' is not a code of ExecInst(18)"),
+    ],
+)
+def test_what_a_venue_cannot_declare_is_named(path: Path, key: str, value: str, said: str) -> None:
+    table = f'\n[capability.SIM]\nord_types = ["1"]\ntimes_in_force = ["0"]\n{key} = {value}\n'
+    path.write_text(path.read_text() + table)
+    assert refusal(path).startswith(
+        f"{path}, line {line_of(path, '[capability.SIM]')}: capability.SIM.{said}"
+    )
+
+
 # -- what it names -------------------------------------------------------------------------------------------
 
 

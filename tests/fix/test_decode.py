@@ -96,6 +96,14 @@ TERMS = (
                                                              participation_rate="0.1")),
     ({"t848": "HIGH"},                                 Terms(strategy_parameters="HIGH")),
     ({"t849": "0.1"},                                  Terms(participation_rate="0.1")),
+    ({"t40": "P", "t18": "a", "t211": "2", "t836": "1"}, Terms(exec_inst="a", peg_offset=Px(2 * UNIT),
+                                                               peg_offset_type="1")),
+    ({"t835": "1", "t837": "2", "t838": "1", "t840": "3"}, Terms(peg_move_type="1", peg_limit_type="2",
+                                                                 peg_round_direction="1", peg_scope="3")),
+    ({"t210": "30"},                                   Terms(max_show=Qty(30 * UNIT))),
+    ({"t168": "20270101-10:00:00"},                    Terms(unread="168=20270101-10:00:00")),
+    ({"t388": "0", "t389": "0.1"},                     Terms(unread="388=0")),
+    ({"t1084": "1", "t111": "20"},                     Terms(max_floor=Qty(20 * UNIT), unread="1084=1")),
     ({"t18": "", "t99": "0"},                          None),
 )  # fmt: skip
 

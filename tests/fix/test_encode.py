@@ -297,6 +297,11 @@ def a_day() -> Firm:
     firm.order("U4", 100, "99.5", Terms(stop_px=Px(n(101))), ord_type="3")
     firm.order("U5", time_in_force="3")
     firm.do(cmd.PublishPrice("IBM", Px(n(101)), "SIM"))
+    firm.apply(ev.ProfileDefined(NOW, "CLIENT1", True, "status", "pass", stop_px_reports=True))
+    peg = Terms(exec_inst="a", peg_offset=Px(n(1)), peg_offset_type="0", peg_move_type="0")
+    firm.order("U6", 100, "0", peg, ord_type="P", side="2")
+    firm.do(cmd.PublishPrice("IBM", Px(n("102")), "SIM"))
+    firm.do(cmd.CancelOrder("CLIENT1", "U7", "U6", "IBM", "2"))
     # In doubt when the venue comes back; a venue that is down.
     firm.order("G1")
     firm.do(cmd.LogOut("SIM"))

@@ -17,6 +17,8 @@ MARKET_KEYS = {
     "mic",
     "name",
     "sessions",
+    "pre_open_minutes",
+    "day_end_minutes",
     "settlement_days",
     "source",
     "tick_table",
